@@ -1,0 +1,181 @@
+"""A classifier on disk: `model.json` beside the model's own files, which it lists with size and SHA-256.
+
+Nothing here can run code: JSON and safetensors are read as data, every file is checked against the list before it is
+opened, and a file outside the folder is refused. A folder appears whole or not at all.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, cast
+
+from stance import __version__, plugins
+from stance.config import validate
+from stance.errors import ModelError, problem
+from stance.models import Classifier, ModelFile
+from stance.schema import LABELS
+
+FORMAT: Final = "stance-model"
+FORMAT_VERSION: Final = 1
+MANIFEST: Final = "model.json"
+MAX_MANIFEST_BYTES: Final = 1_000_000
+"""A real manifest has a few kilobytes; more is no manifest of ours."""
+
+
+def model_file(kind: str, where: str) -> ModelFile:
+    """Return the file of `stance/models/` for `kind`.
+
+    Raises:
+        ConfigError: there is no such model.
+    """
+    return cast(ModelFile, plugins.load("stance.models", kind, where))
+
+
+def save(classifier: Classifier, folder: Path, replace: bool = False) -> None:
+    """Write `classifier` to `folder`, whole or not at all.
+
+    Raises:
+        ModelError: the folder exists and `replace` is false, holds something else than a model, or cannot be written.
+    """
+    check_writable(folder, replace)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise ModelError(
+            problem(folder, "a folder that can be written", str(error), "Choose another with --out.")
+        ) from error
+    try:
+        classifier.model.save(staging)
+        (staging / MANIFEST).write_text(json.dumps(_manifest(classifier, staging), indent=2) + "\n", encoding="utf-8")
+        staging.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        staging.rename(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def check_writable(folder: Path, replace: bool) -> None:
+    """Refuse a `folder` that `save` could not write to; cheap, for before the slow work.
+
+    Raises:
+        ModelError: the folder exists and `replace` is false, or holds something else than a model.
+    """
+    if not folder.exists():
+        return
+    if not replace:
+        raise ModelError(
+            problem(folder, "a folder that does not exist", "one that does", "Give --replace or another --out.")
+        )
+    if not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ModelError(problem(folder, f"a model to replace ({MANIFEST})", "something else", "Choose another --out."))
+
+
+def load(folder: Path) -> Classifier:
+    """Return the classifier saved in `folder`.
+
+    Raises:
+        ModelError: the folder is missing, damaged, of another program or version, or made for other labels.
+    """
+    manifest = _read_manifest(folder)
+    where = f"{folder / MANIFEST}"
+    if manifest.get("labels") != list(LABELS):
+        got = str(manifest.get("labels"))
+        raise ModelError(problem(where, f"the labels {list(LABELS)}", got, "Train a model for these labels."))
+    _check_files(folder, manifest.get("files"))
+    kind = str(manifest.get("kind"))
+    if kind not in plugins.names("stance.models"):
+        raise ModelError(
+            problem(where, "a known kind of model", repr(kind), "Install the version of stance that made it.")
+        )
+    module = model_file(kind, where)
+    params = validate(module.Params, manifest.get("params") or {}, f"{where}: params")
+    temperature = manifest.get("temperature")
+    if not isinstance(temperature, int | float) or not 0 < temperature < float("inf"):
+        raise ModelError(problem(where, "a positive temperature", repr(temperature), "Train the model again."))
+    return Classifier(
+        kind=kind,
+        params=params,
+        model=module.load(folder, params),
+        temperature=float(temperature),
+        targets=tuple(manifest.get("targets") or ()),
+        origin=manifest.get("origin") or {},
+    )
+
+
+def fingerprint(folder: Path) -> str:
+    """Return the SHA-256 of the manifest in `folder`, which covers every file by hash: equal only for equal models."""
+    return _sha256(folder / MANIFEST)
+
+
+def _manifest(classifier: Classifier, folder: Path) -> dict[str, Any]:
+    files = {path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for path in sorted(folder.iterdir())}
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "stance_version": __version__,
+        "kind": classifier.kind,
+        "labels": list(LABELS),
+        "targets": list(classifier.targets),
+        "temperature": classifier.temperature,
+        "params": classifier.params.model_dump(mode="json"),
+        "origin": dict(classifier.origin),
+        "files": files,
+    }
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise ModelError(
+            problem(folder, "a model folder", "no such folder", "Train one: stance train configs/tfidf.yaml")
+        )
+    if not path.is_file():
+        raise ModelError(
+            problem(folder, f"a model folder with {MANIFEST}", "none there", "Name a folder that stance train made.")
+        )
+    if path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise ModelError(
+            problem(path, f"at most {MAX_MANIFEST_BYTES:,} bytes", f"{path.stat().st_size:,}", "Do not trust it.")
+        )
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(problem(path, "JSON", str(error), "The folder is damaged: train or copy it again.")) from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise ModelError(
+            problem(path, f'"format": "{FORMAT}"', "another file", "Name a folder that stance train made.")
+        )
+    if manifest.get("format_version") != FORMAT_VERSION:
+        got = repr(manifest.get("format_version"))
+        raise ModelError(
+            problem(path, f"format version {FORMAT_VERSION}", got, "Use the version of stance that made it.")
+        )
+    return manifest
+
+
+def _check_files(folder: Path, files: object) -> None:
+    if not isinstance(files, Mapping):
+        raise ModelError(problem(folder / MANIFEST, "a list of files", type(files).__name__, "Train the model again."))
+    for name, facts in files.items():
+        path = folder / name
+        if path.parent != folder or path.is_symlink() or name in ("", ".", ".."):
+            raise ModelError(
+                problem(folder / MANIFEST, "file names inside the folder", repr(name), "Do not trust this model.")
+            )
+        if not path.is_file():
+            raise ModelError(
+                problem(path, "a file of the model", "none", "The folder is damaged: train or copy it again.")
+            )
+        if path.stat().st_size != facts.get("bytes") or _sha256(path) != facts.get("sha256"):
+            todo = "The file was changed or damaged: train or copy it again."
+            raise ModelError(problem(path, "the size and SHA-256 in model.json", "others", todo))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

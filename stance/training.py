@@ -1,0 +1,239 @@
+"""The page where the stages meet: a run config goes in; a calibrated, evaluated, tracked model comes out."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+from pydantic import Field
+
+from stance.config import Settings, override, read_yaml, validate
+from stance.errors import DataError, problem
+from stance.models import Classifier
+from stance.schema import CONTRAST, LABELS, Example, FloatArray, label_indices
+
+if TYPE_CHECKING:
+    from stance.dataset import Dataset
+    from stance.evaluation import Evaluation
+
+logger = logging.getLogger(__name__)
+
+FACETS: Final = ("theatre", "actor_type")
+"""What an evaluation is broken down by."""
+
+
+class RunData(Settings):
+    """Which built data a run uses."""
+
+    path: Path = Field(description="a folder that stance build wrote")
+    contrast_weight: float = Field(1.0, ge=0, le=10, description="weight of a contrast statement; 0 leaves them out")
+
+
+class RunModel(Settings):
+    """Which model a run trains, and its settings."""
+
+    kind: str = Field(description="a file of stance/models/")
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class RunConfig(Settings):
+    """What `stance train` reads; paths are relative to the folder that the command is called in."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    data: RunData
+    model: RunModel
+    seed: int = Field(0, ge=0, lt=2**32)
+    calibration: Literal["temperature", "none"] = Field("temperature", description="of probabilities, on validation")
+    evaluate: tuple[str, ...] = Field(("validation", "test", "test_unseen"), description="splits to report on")
+    experiment: str = Field("disarmament", min_length=1, description="the MLflow experiment that the run belongs to")
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished run: the classifier, where it was saved, its evaluations by split, and the id of its MLflow run."""
+
+    classifier: Classifier
+    folder: Path
+    evaluations: Mapping[str, "Evaluation"]
+    run_id: str
+
+
+def read_run(path: Path, assignments: Sequence[str] = (), seed: int | None = None) -> RunConfig:
+    """Return the checked run config in `path` with `assignments` (`dotted.key=value`) and `seed` put in.
+
+    The model's defaults are filled in, so that what is logged says everything.
+
+    Raises:
+        ConfigError: a key or value is wrong, or there is no such model.
+    """
+    from stance.models import _folder
+
+    tree = override(read_yaml(path), assignments)
+    if seed is not None:
+        tree["seed"] = seed
+    config = validate(RunConfig, tree, str(path))
+    params_class = _folder.model_file(config.model.kind, f"{path}: model.kind").Params
+    params = validate(params_class, config.model.params, f"{path}: model.params").model_dump(mode="json")
+    return config.model_copy(update={"model": RunModel(kind=config.model.kind, params=params)})
+
+
+def train(config: RunConfig, out: Path, replace: bool = False) -> Trained:
+    """Train, calibrate and evaluate the model of `config`, save it to `out` and log the run to MLflow.
+
+    Raises:
+        ConfigError: a setting does not fit the data.
+        DataError: the data is missing, damaged or lacks a split.
+        ModelError: `out` exists and `replace` is false, or cannot be written.
+    """
+    from stance import dataset, tracking
+    from stance.models import _folder
+
+    _folder.check_writable(out, replace)
+    data = dataset.load(config.data.path)
+    for split in config.evaluate:
+        data.split(split)
+    with tracking.run(config.experiment, f"{config.name}-seed{config.seed}") as run_id:
+        tracking.log_config(config.model_dump(mode="json"))
+        sizes = {name: len(rows) for name, rows in data.splits.items()}
+        tracking.log_data(data.name, data.fingerprint, data.folder, sizes)
+        classifier = fit(config, data)
+        _folder.save(classifier, out, replace)
+        evaluations = {}
+        for split in config.evaluate:
+            examples = data.split(split)
+            probabilities = classifier.predict_proba([example.query for example in examples])
+            evaluations[split] = judge(classifier, examples, probabilities, config.seed)
+            _log_evaluation(split, examples, probabilities, evaluations[split])
+        tracking.log_model(out, [example.text for example in data.split("validation")[:3]])
+    return Trained(classifier, out, evaluations, run_id)
+
+
+def fit(config: RunConfig, data: "Dataset") -> Classifier:
+    """Return the model of `config` fitted on train and calibrated on validation; no other split is looked at."""
+    weight = config.data.contrast_weight
+    return fit_examples(config, weigh(data.split("train"), weight), data.split("validation"), _origin(config, data))
+
+
+def fit_examples(
+    config: RunConfig, train: Sequence[Example], validation: Sequence[Example], origin: Mapping[str, Any] | None = None
+) -> Classifier:
+    """Return the model of `config` fitted on `train` and calibrated on `validation`, if there is any.
+
+    Raises:
+        DataError: `train` is empty.
+    """
+    from stance.evaluation import fit_temperature
+    from stance.models import _folder
+
+    if not train:
+        raise DataError(problem("the training split", "examples", "none", "Check the data and data.contrast_weight."))
+    module = _folder.model_file(config.model.kind, "model.kind")
+    params = validate(module.Params, config.model.params, "model.params")
+    logger.info("Fitting %s on %d examples", config.model.kind, len(train))
+    model = module.fit(train, validation, params, config.seed)
+    temperature = 1.0
+    if config.calibration == "temperature" and validation:
+        logits = model.logits([example.query for example in validation])
+        temperature = fit_temperature(logits, label_indices([example.label for example in validation]))
+    targets = tuple(sorted({example.target for example in train}))
+    return Classifier(config.model.kind, params, model, temperature, targets, origin or {})
+
+
+def weigh(examples: Sequence[Example], contrast_weight: float) -> list[Example]:
+    """Return `examples` with the weight of contrast statements set; those of weight 0 are left out."""
+    weighted = [
+        replace(example, weight=contrast_weight) if example.kind == CONTRAST else example for example in examples
+    ]
+    return [example for example in weighted if example.weight > 0]
+
+
+def judge(
+    classifier: Classifier, examples: Sequence[Example], probabilities: FloatArray, seed: int = 0
+) -> "Evaluation":
+    """Return the evaluation of `probabilities` (n, k) on `n` examples, training's most frequent label beside it."""
+    from stance.evaluation import evaluate
+
+    counts = classifier.origin.get("train_labels")
+    return evaluate(
+        label_indices([example.label for example in examples]),
+        probabilities,
+        [example.group for example in examples],
+        facets={facet: [getattr(example, facet) for example in examples] for facet in FACETS},
+        majority=int(np.argmax([counts[label] for label in LABELS])) if counts else None,
+        seed=seed,
+    )
+
+
+def score(classifier: Classifier, examples: Sequence[Example]) -> "Evaluation":
+    """Return the evaluation of what `classifier` predicts for `examples`."""
+    probabilities = classifier.predict_proba([example.query for example in examples])
+    return judge(classifier, examples, probabilities)
+
+
+def read_splits(classifier: Classifier, names: Sequence[str], folder: Path | None = None) -> dict[str, list[Example]]:
+    """Return the named splits of the data in `folder`, by default of the data that `classifier` was trained on.
+
+    Other data than it was trained on may hold statements that it has seen; a warning is logged.
+
+    Raises:
+        DataError: the data is not there or has no such split.
+    """
+    from stance import dataset
+
+    trained_on = classifier.origin.get("config", {}).get("data", {}).get("path")
+    if folder is None and trained_on is None:
+        raise DataError(problem("--dataset", "a folder of built data", "none known to the model", "Give --dataset."))
+    data = dataset.load(folder or Path(trained_on))
+    if classifier.origin.get("data_fingerprint") != data.fingerprint:
+        logger.warning(
+            "%s is not the data that the model was trained on: it may have seen these statements", data.folder
+        )
+    return {name: data.split(name) for name in names}
+
+
+def read_labelled(path: Path, columns: Mapping[str, str | None]) -> list[Example]:
+    """Return the examples of a labelled file: the project's own JSON lines, or a table with the given `columns`.
+
+    Raises:
+        DataError: the file is missing, empty or malformed, or a label is not one of `LABELS`.
+    """
+    from stance.dataset import read_examples
+
+    examples = read_examples(path, columns)
+    if not examples:
+        raise DataError(problem(path, "labelled rows", "none", "Add rows."))
+    return examples
+
+
+def _origin(config: RunConfig, data: "Dataset") -> dict[str, Any]:
+    labels = [example.label for example in weigh(data.split("train"), config.data.contrast_weight)]
+    return {
+        "name": config.name,
+        "config": config.model_dump(mode="json"),
+        "data": data.name,
+        "data_fingerprint": data.fingerprint,
+        "train_labels": {label: labels.count(label) for label in LABELS},
+    }
+
+
+def _log_evaluation(
+    split: str, examples: Sequence[Example], probabilities: FloatArray, evaluation: "Evaluation"
+) -> None:
+    """Log the metrics, the plots and the prediction of each statement of a split."""
+    import tempfile
+
+    from stance import tracking
+    from stance.evaluation import write_plots
+
+    rows = [asdict(example) for example in examples]
+    columns = {name: [row[name] for row in rows] for name in ("id", "group", "theatre", "actor_type", "text", "label")}
+    columns["predicted"] = [LABELS[index] for index in probabilities.argmax(axis=1)]
+    columns |= {f"p_{label}": probabilities[:, index].tolist() for index, label in enumerate(LABELS)}
+    tracking.log_metrics(evaluation.flat(f"{split}."))
+    tracking.log_table(f"predictions/{split}.csv", columns)
+    tracking.log_json(f"evaluation/{split}.json", evaluation.as_dict())
+    with tempfile.TemporaryDirectory() as folder:
+        write_plots(evaluation, Path(folder), split)
+        tracking.log_folder(f"plots/{split}", Path(folder))
