@@ -123,7 +123,7 @@ def train(config: Path, assignments: tuple[str, ...], seed: int | None, out: Pat
 
     run = training.read_run(config, assignments, seed)
     trained = training.train(run, out or MODELS / run.name, replace)
-    click.echo(table(trained.evaluations))
+    click.echo(table(trained.evaluations, breakdown=False), nl=False)
     click.echo(
         f"Wrote {trained.folder}; MLflow run {trained.run_id} (temperature {trained.classifier.temperature:.2f})",
         err=True,
@@ -174,7 +174,7 @@ def evaluate(
     if as_json:
         click.echo(json.dumps({name: evaluation.as_dict() for name, evaluation in evaluations.items()}, indent=2))
     else:
-        click.echo(table(evaluations))
+        click.echo(table(evaluations), nl=False)
     if plots is not None:
         for name, evaluation in evaluations.items():
             for path in write_plots(evaluation, plots / Path(name).stem, name):

@@ -19,7 +19,8 @@ from stance.dataset.masking import Mask, mask_speaker
 from stance.dataset.sources import SourceFile
 from stance.dataset.splits import SplitSettings
 from stance.dataset.votes import VoteSettings
-from stance.schema import LABELS, Annotation, Example
+from stance.errors import DataError, problem
+from stance.schema import CONTRAST, LABELS, Annotation, Example
 from stance.text import normalise
 
 logger = logging.getLogger(__name__)
@@ -79,6 +80,9 @@ def build(config: DataConfig, folder: Path, replace: bool = False) -> Build:
         DataError: a source is malformed, a check fails, or other data stands in `folder` and `replace` is false.
     """
     annotations, fixed = _read(config)
+    if not annotations:
+        got = f"none in {', '.join(str(source.path) for source in config.sources)}"
+        raise DataError(problem("sources", "annotations", got, "Add statements or correct the paths."))
     checks.check_ids(annotations)
     checks.check_annotations(annotations, config.annotators, config.max_characters)
     checks.check_offsets(annotations, config.articles)
@@ -133,7 +137,7 @@ def _has_votes(path: Path) -> bool:
 
 
 def _read(config: DataConfig) -> tuple[list[Annotation], dict[str, str]]:
-    """Return all annotations, and the fixed split of those whose source has one, by id."""
+    """Return all annotations, and the fixed split of those that have one by their source or as contrasts, by id."""
     annotations: list[Annotation] = []
     fixed: dict[str, str] = {}
     for number, source in enumerate(config.sources):
@@ -142,8 +146,9 @@ def _read(config: DataConfig) -> tuple[list[Annotation], dict[str, str]]:
         found = list(kind.read(source.path, params))
         logger.info("%s: %d annotations", source.path, len(found))
         annotations += found
-        if source.split is not None:
-            fixed |= {annotation.id: source.split for annotation in found}
+        for annotation in found:
+            if (split := source.split or (splits.TRAIN if annotation.kind == CONTRAST else None)) is not None:
+                fixed[annotation.id] = split
     return annotations, fixed
 
 

@@ -89,13 +89,14 @@ def _split_table(splits: Mapping[str, Sequence[Example]]) -> str:
 
 
 def _agreement(agreement: Agreement) -> str:
-    if agreement.alpha is None:
+    if not agreement.statements:
         return "Every statement has one vote only, so that agreement cannot be measured."
+    alpha = "not defined, as one label only is in use" if agreement.alpha is None else f"**{agreement.alpha:.3f}**"
     pairs = "; ".join(f"{pair} {share:.1%}" for pair, share in agreement.pairs.items())
     labels = "; ".join(f"{label} {share:.1%}" for label, share in agreement.labels.items())
     return (
         f"On {agreement.statements:,} statements with two or more votes: Krippendorff's alpha (nominal) "
-        f"**{agreement.alpha:.3f}**, all votes equal in {agreement.unanimous:.1%}.\n\n"
+        f"{alpha}, all votes equal in {agreement.unanimous:.1%}.\n\n"
         f"- Two annotators agree: {pairs}.\n"
         f"- A vote is repeated by another on the same statement: {labels}.\n\n"
         "`label` is the label of most votes; `soft` keeps the share of each label."

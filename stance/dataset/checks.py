@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from stance.dataset.splits import TEST_UNSEEN, TRAIN, SplitSettings
 from stance.errors import DataError, problem
 from stance.plugins import nearest
 from stance.schema import CONTRAST, Annotation, Example
 from stance.text import normalise
+
+_CONTRASTS: Final = "Give the source of the contrast statements `split: train`."
 
 
 def check_annotations(annotations: Sequence[Annotation], annotators: Sequence[str], max_characters: int) -> None:
@@ -20,6 +23,8 @@ def check_annotations(annotations: Sequence[Annotation], annotators: Sequence[st
             todo = "Cut it to the statement, or raise max_characters in the data config."
             raise DataError(problem(annotation.where, f"at most {max_characters:,} characters", f"{length:,}", todo))
         names = [vote.annotator for vote in annotation.votes]
+        if not names:
+            raise DataError(problem(annotation.where, "a vote", "none", "Add a vote or remove the line."))
         for name in names:
             if name not in annotators:
                 todo = f"Correct the vote or add to annotators in the data config.{nearest(name, list(annotators))}"
@@ -47,13 +52,15 @@ def check_offsets(annotations: Iterable[Annotation], root: Path) -> None:
     """Refuse an annotation whose text does not stand at its offsets in its article, a path below `root`."""
     articles: dict[str, str] = {}
     for annotation in annotations:
-        if annotation.document is None:
+        given = [name for name in ("document", "start", "end") if getattr(annotation, name) is not None]
+        if not given:
             continue
-        if annotation.start is None or annotation.end is None:
-            raise DataError(problem(annotation.where, "document, start and end", "no offsets", "Give both."))
+        if annotation.document is None or annotation.start is None or annotation.end is None:
+            todo = "Give all three or none."
+            raise DataError(problem(annotation.where, "document, start and end", f"only {', '.join(given)}", todo))
         if annotation.document not in articles:
             articles[annotation.document] = _article(root, annotation)
-        found = articles[annotation.document][annotation.start : annotation.end]
+        found = articles[annotation.document][max(annotation.start, 0) : max(annotation.end, 0)]
         if found != annotation.text:
             where = f"{annotation.where}: {annotation.document}[{annotation.start}:{annotation.end}]"
             raise DataError(problem(where, repr(annotation.text), repr(found), "Correct start and end."))
@@ -75,12 +82,11 @@ def check_leaks(splits: Mapping[str, Sequence[Example]], settings: SplitSettings
         for example in examples:
             if example.kind == CONTRAST and name != TRAIN:
                 got = f"{example.id!r} in {name}"
-                raise DataError(problem("splits", "contrast statements in train only", got, "Report this as a bug."))
+                raise DataError(problem("splits", "contrast statements in train only", got, _CONTRASTS))
             if name in (TRAIN, "validation", "test") and example.theatre in settings.unseen_theatres:
                 got = f"{example.id!r} of {example.theatre!r} in {name}"
-                raise DataError(
-                    problem("splits", f"unseen theatres in {TEST_UNSEEN} only", got, "Report this as a bug.")
-                )
+                todo = "Take the theatre from splits.unseen_theatres, or the split from its source."
+                raise DataError(problem("splits", f"unseen theatres in {TEST_UNSEEN} only", got, todo))
 
 
 def _check_disjoint(splits: Mapping[str, Sequence[Example]], what: str, value: Callable[[Example], str | None]) -> None:
@@ -104,4 +110,7 @@ def _article(root: Path, annotation: Annotation) -> str:
     if root.resolve() not in path.resolve().parents or not path.is_file():
         got = repr(annotation.document)
         raise DataError(problem(annotation.where, f"an article below {root}", got, "Correct document."))
-    return path.read_text(encoding="utf-8")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(problem(path, "an article in UTF-8", str(error), "Convert the file.")) from error

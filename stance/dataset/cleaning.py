@@ -16,6 +16,10 @@ from stance.schema import CONTRAST, Example
 
 _SHINGLE: Final = 5
 _PERMUTATIONS: Final = 128
+_WIDEST: Final = 0.9
+"""Bands of hashes cannot tell likenesses above this apart."""
+_MISSES_COST: Final = (0.1, 0.9)
+"""Weight of needless candidates and of missed pairs: a candidate costs a comparison, a missed pair may be a leak."""
 _SEED: Final = 1
 """Of the hash functions: fixed, so that the same texts give the same pairs."""
 
@@ -49,7 +53,7 @@ def similar_pairs(examples: Sequence[Example], threshold: float) -> list[Pair]:
     from datasketch import MinHash, MinHashLSH
 
     sets = [_shingles(example.text) for example in examples]
-    index = MinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS)
+    index = MinHashLSH(min(threshold, _WIDEST), num_perm=_PERMUTATIONS, weights=_MISSES_COST)
     pairs = []
     shingles = [[shingle.encode() for shingle in sorted(set_)] for set_ in sets]
     hashes = MinHash.generator(shingles, num_perm=_PERMUTATIONS, seed=_SEED)

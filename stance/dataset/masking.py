@@ -37,5 +37,6 @@ def _forms(name: str | None, role: str) -> list[str]:
         forms.append(acronym)
     last = words[-1]
     if role == SPEAKER and len(words) > 1:
-        forms += [form for form in (last, last.rpartition("-")[2]) if len(form) >= _SHORTEST and form[-1].islower()]
+        spellings = dict.fromkeys((last, last[0].upper() + last[1:], last.rpartition("-")[2]))
+        forms += [form for form in spellings if len(form) >= _SHORTEST and form[-1].islower()]
     return forms

@@ -3,7 +3,8 @@
 A group is everything that hangs together: statements of one page, an article's sentences, a contrast statement and
 its base, near-duplicates. It goes to one split:
 
-1. to an evaluation split that a source fixes for one of its members (`split` in the data config);
+1. to an evaluation split that a source fixes for one of its members (`split` in the data config), and to validation
+   only if no other is asked for;
 2. else to `test_unseen`, if a member's theatre is one of those that train and validation must never see;
 3. else to `train`, `validation` or `test`, stratified by label.
 
@@ -12,7 +13,7 @@ statements) outside of train, statements of other theatres in a group of an unse
 article's page.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import lcm
@@ -113,8 +114,8 @@ def _ties(examples: Sequence[Example], pairs: Sequence[Pair], settings: SplitSet
 def _home(members: Sequence[Example], fixed: Mapping[str, str], settings: SplitSettings) -> str | None:
     """The split that a group must go to, if any; evaluation splits come before training."""
     asked = {fixed[example.id] for example in members if example.id in fixed}
-    if evaluation := sorted(asked - {TRAIN}):
-        return evaluation[-1]
+    if evaluation := sorted(asked - {TRAIN}, key=lambda split: (split == VALIDATION, split)):
+        return evaluation[0]
     if any(example.theatre in settings.unseen_theatres for example in members):
         return TEST_UNSEEN
     return TRAIN if all(example.id in fixed for example in members) else None
@@ -140,8 +141,11 @@ def _share_out(examples: Sequence[Example], settings: SplitSettings) -> dict[str
     if len(set(groups)) < folds:
         expected = f"at least {folds} groups to share out by validation {settings.validation} and test {settings.test}"
         raise DataError(problem("splits", expected, str(len(set(groups))), "Add data or choose rounder shares."))
-    kfold = StratifiedGroupKFold(folds, shuffle=True, random_state=settings.seed)
     labels = label_indices([example.label for example in examples])
+    if (most := max(Counter(labels.tolist()).values())) < folds:
+        expected = f"a label with at least {folds} statements to share out"
+        raise DataError(problem("splits", expected, f"{most} at most", "Add data or choose rounder shares."))
+    kfold = StratifiedGroupKFold(folds, shuffle=True, random_state=settings.seed)
     test, validation = round(settings.test * folds), round(settings.validation * folds)
     names = [TEST] * test + [VALIDATION] * validation + [TRAIN] * (folds - test - validation)
     home: dict[str, str] = {}

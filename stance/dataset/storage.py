@@ -132,7 +132,13 @@ def _write_split(examples: Sequence[Example], path: Path) -> None:
             "weight": datasets.Value("float64"),
         }
     )
-    datasets.Dataset.from_dict(columns, features=features).to_parquet(path)
+    bars = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        datasets.Dataset.from_dict(columns, features=features).to_parquet(path)
+    finally:
+        if bars:
+            datasets.enable_progress_bars()
 
 
 def _example(row: dict[str, Any]) -> Example:

@@ -43,7 +43,7 @@ def decide(votes: Sequence[Vote], settings: VoteSettings) -> Label | None:
     """Return the label that most of `votes` give, or `None` where the settings say that the statement goes."""
     (label, count), *others = Counter(vote.label for vote in votes).most_common()
     tied = bool(others) and others[0][1] == count
-    if not tied and count >= settings.min_agreement * len(votes):
+    if not tied and count / len(votes) >= settings.min_agreement:
         return label
     return {"drop": None, "first": votes[0].label, "neutral": LABELS[1]}[settings.without_majority]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stance.config import Settings
+from stance.dataset.sources import _jsonlines
 from stance.errors import DataError, problem
 from stance.plugins import nearest
 from stance.schema import ACTOR_TYPES, CONTRAST, KINDS, LABELS, Annotation, Vote
@@ -33,25 +34,13 @@ def read(path: Path, params: Params) -> Iterator[Annotation]:
     """
     if not path.is_file():
         raise DataError(problem(path, "a JSON lines file", "no such file", "Check sources in the data config."))
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                yield _annotation(_parse(line, f"{path}:{number}"), f"{path}:{number}")
-
-
-def _parse(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line.decode("utf-8"))
-    except ValueError as error:
-        raise DataError(problem(where, "one JSON object a line", str(error), "Correct the line.")) from error
-    if not isinstance(row, dict):
-        raise DataError(problem(where, "a JSON object", type(row).__name__, "Correct the line."))
-    return row
+    for where, row in _jsonlines.rows(path):
+        yield _annotation(row, where)
 
 
 def _annotation(row: dict[str, Any], where: str) -> Annotation:
     row = {name: value for name, value in row.items() if name not in _IGNORED}
-    for name in row.keys() - _FIELDS:
+    for name in sorted(row.keys() - _FIELDS):
         todo = f"Remove or rename it.{nearest(name, sorted(_FIELDS))}"
         raise DataError(problem(where, f"fields among {', '.join(sorted(_FIELDS))}", repr(name), todo))
     for name, value in row.items():
@@ -61,7 +50,8 @@ def _annotation(row: dict[str, Any], where: str) -> Annotation:
             raise DataError(
                 problem(where, f"a value for {name!r}", repr(row.get(name)), "Fill it in or remove the line.")
             )
-    if row.get("base") is not None:
+    row = {name: value for name, value in row.items() if value is not None}
+    if "base" in row:
         row.setdefault("kind", CONTRAST)
     _check_choice("kind", row.get("kind"), KINDS, where)
     _check_choice("actor_type", row.get("actor_type"), ACTOR_TYPES, where)
@@ -71,7 +61,7 @@ def _annotation(row: dict[str, Any], where: str) -> Annotation:
 
 def _check_type(name: str, value: object, where: str) -> None:
     expected: type = {"votes": list, "start": int, "end": int}.get(name, str)
-    if value is not None and not isinstance(value, expected):
+    if value is not None and (not isinstance(value, expected) or isinstance(value, bool)):
         got = f"{type(value).__name__} {value!r}"
         raise DataError(problem(where, f"{name!r} of type {expected.__name__}", got, "Correct the line."))
 
@@ -86,6 +76,8 @@ def _vote(vote: object, where: str) -> Vote:
     if not isinstance(vote, Mapping) or not {"annotator", "label"} <= vote.keys() <= _VOTE_FIELDS:
         expected = f"votes with the fields {', '.join(sorted(_VOTE_FIELDS))}"
         raise DataError(problem(where, expected, json.dumps(vote, ensure_ascii=False), "Correct the votes."))
+    if not isinstance(vote["annotator"], str):
+        raise DataError(problem(where, "an annotator's name", repr(vote["annotator"]), "Correct the votes."))
     _check_choice("label", vote["label"] if isinstance(vote["label"], str) else repr(vote["label"]), LABELS, where)
     confidence = vote.get("confidence")
     if confidence not in (None, 1, 2, 3) or not isinstance(vote.get("conditional", False), bool):

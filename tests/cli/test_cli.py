@@ -1,0 +1,216 @@
+"""The commands as a user types them: what they print where, and how they end."""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import run as subprocess_run
+from typing import Any
+
+import pytest
+from click import Command
+from click.testing import CliRunner
+
+from stance.cli import main
+
+Run = Callable[..., Any]
+COMMANDS = sorted(main.commands)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_help_text_ends_in_an_example_whose_options_exist(name: str) -> None:
+    command: Command = main.commands[name]
+    text = CliRunner().invoke(main, [name, "--help"]).output
+    example = text.rstrip().splitlines()[-1].strip()
+    assert example.startswith(f"stance {name}")
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert set(re.findall(r"(?<!\w)--[a-z-]+", example)) <= known
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_option_has_a_help_text(name: str) -> None:
+    options = [p for p in main.commands[name].params if p.param_type_name == "option"]
+    assert [option.name for option in options if not getattr(option, "help", None)] == []
+
+
+def test_help_loads_no_heavy_library() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from stance.cli import main; "
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0; "
+        "heavy = {'torch', 'transformers', 'sklearn', 'mlflow', 'datasets', 'numpy', 'pandas'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess_run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_wrong_option_is_a_usage_error(run: Run) -> None:
+    done = run("score", "text", "--colour")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No such option" in done.stderr
+
+
+def test_build_says_that_nothing_changed_when_nothing_changed(run: Run) -> None:
+    done = run("build", "tiny.yaml")
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1] == ("Already up to date: data/build/tiny (card: data/build/tiny/README.md)")
+
+
+def test_build_refuses_to_overwrite_other_data(run: Run) -> None:
+    done = run("build", "tiny.yaml", "--set", "splits.seed=5")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "Error: data/build/tiny: expected a folder that does not exist, got other data. "
+        "Give --replace or another --out.\n"
+    )
+
+
+def test_train_refuses_to_overwrite_a_model_before_any_slow_work(run: Run) -> None:
+    done = run("train", "tfidf.yaml")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "Error: experiments/models/tfidf: expected a folder that does not exist, got one that does. "
+        "Give --replace or another --out.\n"
+    )
+
+
+def test_train_names_the_nearest_key_for_an_unknown_one(run: Run) -> None:
+    done = run("train", "tfidf.yaml", "--set", "model.params.class_weigth=null")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: tfidf.yaml: model.params: class_weigth: expected one of C, char_ngrams, class_weight, lowercase, "
+        "min_df, soft_labels, sublinear_tf, target_features, word_ngrams, got an unknown key. Remove it. "
+        "Did you mean 'class_weight'?\n"
+    )
+
+
+def test_training_twice_gives_the_same_bytes(run: Run, project: Path, tmp_path: Path) -> None:
+    done = run("train", "tfidf.yaml", "--out", str(tmp_path / "again"))
+    assert done.returncode == 0, done.stderr
+    first = project / "experiments/models/tfidf"
+    for name in ("weights.safetensors", "vocabulary.json"):
+        assert (first / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_score_prints_a_line_a_text_in_order(run: Run) -> None:
+    done = run("score", "We will never give up our rifles", " ", "Arms belong to the state alone")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "label    p_anti  p_neutral  p_pro  text"
+    assert [line.split()[0] for line in lines[1:]] == ["anti", "-", "pro"]
+    assert lines[2].endswith("' ' (no text to score)")
+
+
+def test_score_explains_by_words_of_the_text(run: Run) -> None:
+    done = run("score", "We will never give up our “rifles”", "--explain", "--json")
+    row = json.loads(done.stdout)
+    assert row["label"] == "anti"
+    assert row["normalised"] == 'We will never give up our "rifles"'
+    assert all(row["normalised"][word["start"] : word["end"]] == word["word"] for word in row["words"])
+    best = max(row["words"], key=lambda word: word["weight"])
+    assert best["word"] in {"never", "our", "up", "give", "We"}
+
+
+def test_a_model_comes_from_the_environment(run: Run) -> None:
+    done = run("score", "anything", STANCE_MODEL="nowhere")
+    assert done.stderr == (
+        "Error: nowhere: expected a model folder, got no such folder. Train one: stance train configs/tfidf.yaml\n"
+    )
+
+
+def test_predict_writes_every_column_and_says_what_it_did(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "quotes.csv"
+    source.write_text("id,quote\n1,We refuse to disarm\n2,\n", encoding="utf-8")
+    done = run("predict", str(source), "--output", str(tmp_path / "out.csv"), "--text-column", "quote")
+    assert done.returncode == 0, done.stderr
+    header, first, second = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
+    assert header == "id,quote,label,p_anti,p_neutral,p_pro"
+    assert first.startswith("1,We refuse to disarm,anti,")
+    assert second == "2,,,,,"
+    assert re.fullmatch(
+        r"2 rows: 1 anti, 0 neutral, 0 pro; 1 not scored \(\w+\); [\d,]+ rows a second\. Wrote .*out\.csv\n",
+        done.stderr,
+    )
+
+
+def test_predict_streams_json_lines(run: Run) -> None:
+    done = run(
+        "predict",
+        "-",
+        "--output",
+        "-",
+        stdin='{"text": "We refuse to disarm"}\n{"text": "Arms belong to the state alone"}\n',
+    )
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["label"] for line in done.stdout.splitlines()] == ["anti", "pro"]
+
+
+def test_a_reader_who_leaves_early_gets_no_traceback(project: Path) -> None:
+    many = '{"text": "We refuse to disarm"}\n' * 20_000
+    command = f"{sys.executable} -m stance predict - --output - | head -1"
+    done = subprocess_run(["bash", "-c", command], cwd=project, input=many, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith('{"text": "We refuse to disarm"')
+    assert "Traceback" not in done.stderr
+
+
+def test_evaluate_prints_scores_with_intervals_and_the_majority(run: Run) -> None:
+    done = run("evaluate", "experiments/models/tfidf")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^macro_f1 +\d\.\d{3} \[\d\.\d\d, \d\.\d\d\]", done.stdout, re.MULTILINE)
+    assert "test_unseen by theatre" in done.stdout
+
+
+def test_evaluate_prints_json(run: Run) -> None:
+    done = run("evaluate", "experiments/models/tfidf", "--split", "test_unseen", "--json")
+    evaluations = json.loads(done.stdout)
+    assert list(evaluations) == ["test_unseen"]
+    assert evaluations["test_unseen"]["n"] == 9
+
+
+def test_evaluate_names_the_splits_there_are(run: Run) -> None:
+    done = run("evaluate", "experiments/models/tfidf", "--split", "tests")
+    assert done.stderr == (
+        "Error: data/build/tiny: expected a split among train, validation, test, test_unseen, got 'tests'. "
+        "Change it. Did you mean 'test'?\n"
+    )
+
+
+def test_evaluate_warns_about_data_that_the_model_was_not_trained_on(
+    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = tmp_path / "other"
+    assert run("build", "tiny.yaml", "--set", "splits.seed=3", "--out", str(other)).returncode == 0
+    run("evaluate", "experiments/models/tfidf", "--split", "test", "--dataset", str(other))
+    assert caplog.messages == [
+        f"{other} is not the data that the model was trained on: it may have seen these statements"
+    ]
+
+
+def test_evaluate_reads_a_labelled_table_and_the_projects_own_format(run: Run, tmp_path: Path) -> None:
+    table = tmp_path / "gold.tsv"
+    table.write_text(
+        "quote\tstance\nWe refuse to disarm\tanti\nArms belong to the state alone\tpro\n", encoding="utf-8"
+    )
+    columns = ("--text-column", "quote", "--label-column", "stance")
+    done = run("evaluate", "experiments/models/tfidf", "--data", str(table), *columns, "--json")
+    assert json.loads(done.stdout)["gold.tsv"]["metrics"]["accuracy"]["value"] == 1.0
+    done = run("evaluate", "experiments/models/tfidf", "--data", "tiny.jsonl", "--json")
+    assert json.loads(done.stdout)["tiny.jsonl"]["n"] == 90
+
+
+def test_evaluate_refuses_a_file_beside_a_split(run: Run) -> None:
+    done = run("evaluate", "experiments/models/tfidf", "--data", "tiny.jsonl", "--split", "test")
+    assert done.stderr == "Error: --data: expected no --split and no --dataset beside it, got both. Give one of them.\n"
+
+
+def test_evaluate_writes_plots(run: Run, tmp_path: Path) -> None:
+    done = run("evaluate", "experiments/models/tfidf", "--split", "test", "--plots", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "test").iterdir()} == {
+        "confusion.png",
+        "reliability.png",
+        "risk_coverage.png",
+        "by_theatre.png",
+        "by_actor_type.png",
+    }
