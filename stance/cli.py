@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 DATA_CONFIG: Final = Path("configs/data/disarmament.yaml")
 BUILDS: Final = Path("data/build")
 MODELS: Final = Path("experiments/models")
+SUITE: Final = Path("tests/behaviour")
 DEFAULT_MODEL: Final = str(MODELS / "tfidf")
 
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
@@ -143,6 +145,8 @@ def train(config: Path, assignments: tuple[str, ...], seed: int | None, out: Pat
 @click.option("--label-column", default="label", show_default=True, help="Of --data.")
 @click.option("--group-column", help="Of --data: what the bootstrap keeps whole, such as a page.")
 @click.option("--plots", type=click.Path(path_type=Path), help="Folder to write PNG plots to.")
+@click.option("--behaviour", is_flag=True, help="Run the behaviour suite instead: what the model cannot do.")
+@click.option("--suite", type=click.Path(path_type=Path), default=SUITE, show_default=True, help="Of --behaviour.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def evaluate(
     model: str,
@@ -153,6 +157,8 @@ def evaluate(
     label_column: str,
     group_column: str | None,
     plots: Path | None,
+    behaviour: bool,
+    suite: Path,
     as_json: bool,
 ) -> None:
     """Measure MODEL on labelled data: scores with intervals, calibration, selective prediction, breakdowns.
@@ -162,6 +168,9 @@ def evaluate(
     from stance import training
     from stance.evaluation import table, write_plots
 
+    if behaviour:
+        _evaluate_behaviour(model, suite, as_json)
+        return
     if file is not None and (splits or data):
         raise ConfigError(problem("--data", "no --split and no --dataset beside it", "both", "Give one of them."))
     classifier = _classifier(model)
@@ -236,6 +245,20 @@ def predict(
             progress=advance,
         )
     click.echo(_summary(summary, output), err=True)
+
+
+def _evaluate_behaviour(model: str, suite: Path, as_json: bool) -> None:
+    """Print how the model fails the cases of a suite, with all failures in JSON and two of each capability in text."""
+    from stance.evaluation import behaviour_table, read_suite, run_suite
+    from stance.schema import Query
+
+    capabilities = read_suite(suite)
+    classifier = _classifier(model)
+    outcomes = run_suite(capabilities, lambda texts: classifier.predict_proba([Query(text) for text in texts]))
+    if as_json:
+        click.echo(json.dumps([asdict(outcome) | {"rate": outcome.rate} for outcome in outcomes], indent=2))
+    else:
+        click.echo(behaviour_table(outcomes), nl=False)
 
 
 def _classifier(model: str) -> "Classifier":

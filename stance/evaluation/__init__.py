@@ -6,6 +6,7 @@ before they come here. Gold labels are positions in `stance.schema.LABELS`, and 
 one (the first of them where several are equally probable). scipy and matplotlib are imported only when they are needed.
 """
 
+from stance.evaluation.behaviour import Outcome, behaviour_table, read_suite, run_suite
 from stance.evaluation.calibration import Bin, expected_calibration_error, fit_temperature, reliability
 from stance.evaluation.intervals import Estimate, Interval, bootstrap, resampled_rows
 from stance.evaluation.metrics import LOWER_IS_BETTER, confusion, scores
@@ -21,19 +22,23 @@ __all__ = [
     "Evaluation",
     "Interval",
     "Majority",
+    "Outcome",
     "Point",
     "Slice",
     "accuracy_at_coverage",
     "aurc",
+    "behaviour_table",
     "bootstrap",
     "confusion",
     "coverage_at_accuracy",
     "evaluate",
     "expected_calibration_error",
     "fit_temperature",
+    "read_suite",
     "reliability",
     "resampled_rows",
     "risk_coverage",
+    "run_suite",
     "scores",
     "table",
     "write_plots",

@@ -17,7 +17,8 @@ GAP: Final = "  "
 def table(evaluations: Mapping[str, Evaluation], breakdown: bool = True) -> str:
     """Return named evaluations (of splits, or of models) as columns, then their confusion matrices and facets.
 
-    Columns that do not fit beside each other go into a further block; without `breakdown` there are columns only. Nothing is coloured; no line ends in a space.
+    Columns that do not fit beside each other go into a further block; without `breakdown` there are columns only.
+    Nothing is coloured; no line ends in a space.
 
     Raises:
         DataError: there is no evaluation.
