@@ -71,7 +71,8 @@ def _page(examples: Sequence[Example], answers: Mapping[str, Sequence[Prediction
         bars = "".join(f"<td>{_bar(predictions[number])}</td>" for predictions in answers.values())
         rows.append(
             f"<tr><td>{escape(example.speaker or '')}<small>{escape(example.kind or '')}</small></td>"
-            f"<td class=quote>{escape(example.text)}</td><td><b class={example.label}>{example.label}</b></td>{bars}</tr>"
+            f"<td class=quote>{escape(example.text)}</td>"
+            f"<td><b class={example.label}>{example.label}</b></td>{bars}</tr>"
         )
     return _TEMPLATE.format(heads=heads, rows="\n".join(rows))
 
@@ -103,8 +104,8 @@ i.anti {{ background: var(--anti); }} i.neutral {{ background: var(--neutral); }
   tr {{ border-bottom: 1px solid var(--line); padding: .5rem 0; }} td {{ padding: .1rem 0; }} }}
 </style></head><body>
 <h1>What the two articles say about disarmament</h1>
-<p>Every sentence of the two articles in <code>seeds/</code>, which no model was trained on: who says it, the label given
-by the annotators, and what each model says. Bars show the probabilities of <b class=anti>anti</b>,
+<p>Every sentence of the two articles in <code>seeds/</code>, which no model was trained on: who says it, the label
+given by the annotators, and what each model says. Bars show the probabilities of <b class=anti>anti</b>,
 <b class=neutral>neutral</b> and <b class=pro>pro</b>.</p>
 <table><thead><tr><th scope=col>speaker</th><th scope=col>quote</th><th scope=col>annotated</th>{heads}</tr></thead>
 <tbody>

@@ -7,7 +7,7 @@ are refused with the nearest known name; so is a key that stands twice.
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -28,12 +28,18 @@ class Settings(BaseModel):
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
+_MERGE: Final = "tag:yaml.org,2002:merge"
+"""The tag of `<<`, which takes over the keys of another mapping; own keys come before those."""
+
+
 class _UniqueKeyLoader(yaml.SafeLoader):
     """YAML's safe loader, except that a key which stands twice in one mapping is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == _MERGE or not isinstance(key_node, yaml.ScalarNode):
+                continue
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
@@ -53,10 +59,11 @@ def read_yaml(path: Path) -> Tree:
         raise ConfigError(problem(path, "a YAML file", "no such file", "Check the path."))
     try:
         tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 (a SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(problem(path, "valid YAML", str(error), "Correct the file.")) from error
     if not isinstance(tree, dict):
-        raise ConfigError(problem(path, "a mapping of settings", type(tree).__name__, "Correct the file."))
+        got = "an empty file" if tree is None else type(tree).__name__
+        raise ConfigError(problem(path, "a mapping of settings", got, "Correct the file."))
     return tree
 
 
@@ -76,7 +83,7 @@ def override(tree: Tree, assignments: Sequence[str]) -> Tree:
             )
         try:
             value = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 (a SafeLoader)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise ConfigError(problem(where, "a YAML value", repr(text), "Quote the value.")) from error
         *parents, last = path.split(".")
         at = tree
@@ -110,9 +117,15 @@ def _explain(kind: type[Settings], error: ValidationError, where: str) -> str:
     match first["type"]:
         case "extra_forbidden":
             known = _keys_at(kind, path[:-1])
-            return problem(at, f"one of {', '.join(known)}", "an unknown key", f"Remove it.{nearest(path[-1], known)}")
+            expected = f"one of {', '.join(known)}" if known else "no settings here"
+            return problem(at, expected, "an unknown key", f"Remove it.{nearest(path[-1], known)}")
         case "missing":
             return problem(at, "a value", "nothing", "Add the key.")
+        case "invalid_key":
+            return problem(at, "a key that is text", repr(first["input"]), "Put it in quotation marks or change it.")
+        case "value_error" if not path or _settings_at(kind, path[:-1], path[-1]):
+            got = first["msg"].removeprefix("Value error, ")
+            return problem(at, "settings that fit together", got, "Change one of them.")
         case _:
             return problem(
                 at,
@@ -125,10 +138,16 @@ def _explain(kind: type[Settings], error: ValidationError, where: str) -> str:
 def _keys_at(kind: type[Settings], path: Sequence[str]) -> list[str]:
     """The known keys of the settings class reached from `kind` along `path`; list positions are passed over."""
     for part in path:
-        field = kind.model_fields.get(part)
-        inner = _settings_in(field.annotation) if field else None
-        kind = inner or kind
+        kind = _settings_at(kind, (), part) or kind
     return sorted(kind.model_fields)
+
+
+def _settings_at(kind: type[Settings], path: Sequence[str], last: str) -> type[Settings] | None:
+    """The settings class in the field `last` of the one that `path` leads to, if it holds one."""
+    for part in path:
+        kind = _settings_at(kind, (), part) or kind
+    field = kind.model_fields.get(last)
+    return _settings_in(field.annotation) if field else None
 
 
 def _settings_in(annotation: Any) -> type[Settings] | None:

@@ -28,7 +28,7 @@ def theatre_folds(examples: Sequence[Example], folds: int, seed: int = 0) -> Ite
     A group that reaches into a fold from another theatre is left out of that fold's training part.
 
     Raises:
-        DataError: there are fewer theatres than folds.
+        DataError: there are fewer theatres than folds, or fewer statements of every label.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -38,6 +38,9 @@ def theatre_folds(examples: Sequence[Example], folds: int, seed: int = 0) -> Ite
         got = f"{len(set(theatres))} theatres"
         raise DataError(problem("cross-validation", f"at least {folds} theatres", got, "Ask for fewer folds."))
     labels = label_indices([example.label for example in statements])
+    if (most := int(np.bincount(labels).max())) < folds:
+        expected = f"a label with at least {folds} statements"
+        raise DataError(problem("cross-validation", expected, f"{most} at most", "Ask for fewer folds."))
     for _, chosen in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, theatres):
         held_out = [statements[position] for position in chosen]
         away = {example.theatre for example in held_out if example.theatre} | {example.group for example in held_out}

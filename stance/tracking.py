@@ -29,6 +29,7 @@ _VERSIONED: Final = ("numpy", "scikit-learn", "scipy", "datasets", "transformers
 def connect() -> None:
     """Point MLflow at the user's tracking server, or at the default store, which is made if need be."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     import mlflow
 
     if os.environ.get("MLFLOW_TRACKING_URI"):

@@ -1,16 +1,17 @@
 """From annotated sentences to splits on disk; the page to read for what happens in which order."""
 
 import logging
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as changed_copy
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import Field
 
 from stance import plugins
+from stance.atomic import staged
 from stance.config import Settings, override, read_yaml, validate
 from stance.dataset import checks, cleaning, splits, storage, votes
 from stance.dataset.card import CardSettings, Facts, card
@@ -86,10 +87,10 @@ def build(config: DataConfig, folder: Path, replace: bool = False) -> Build:
     checks.check_ids(annotations)
     checks.check_annotations(annotations, config.annotators, config.max_characters)
     checks.check_offsets(annotations, config.articles)
-    examples = [example for annotation in annotations if (example := _example(annotation, config)) is not None]
+    examples = [example for annotation in annotations if (example := _example(annotation, config.votes)) is not None]
     pairs = cleaning.similar_pairs(examples, config.cleaning.cluster)
     groups = splits.group(examples, pairs, config.splits)
-    examples = [_regroup(example, group) for example, group in zip(examples, groups, strict=True)]
+    examples = [changed_copy(example, group=group) for example, group in zip(examples, groups, strict=True)]
     evaluation = {id_ for id_, split in fixed.items() if split != splits.TRAIN}
     removed = cleaning.duplicates(examples, pairs, config.cleaning.duplicate, evaluation)
     clashes = cleaning.contradictions(examples, pairs, config.cleaning.duplicate)
@@ -125,8 +126,8 @@ def read_examples(path: Path, columns: Mapping[str, str | None]) -> list[Example
     config = DataConfig(name="file", sources=(source,), annotators=("any",))
     annotations, _ = _read(config)
     checks.check_ids(annotations)
-    examples = [example for annotation in annotations if (example := _example(annotation, config)) is not None]
-    return [replace(example, group=example.source_url or example.id) for example in examples]
+    examples = [example for annotation in annotations if (example := _example(annotation, config.votes)) is not None]
+    return [changed_copy(example, group=example.source_url or example.id) for example in examples]
 
 
 def _has_votes(path: Path) -> bool:
@@ -152,14 +153,13 @@ def _read(config: DataConfig) -> tuple[list[Annotation], dict[str, str]]:
     return annotations, fixed
 
 
-def _example(annotation: Annotation, config: DataConfig) -> Example | None:
-    label = votes.decide(annotation.votes, config.votes)
+def _example(annotation: Annotation, settings: VoteSettings) -> Example | None:
+    label = votes.decide(annotation.votes, settings)
     if label is None:
         return None
-    text = mask_speaker(annotation) if config.mask == "speaker" else annotation.text
     return Example(
         id=annotation.id,
-        text=normalise(text),
+        text=normalise(annotation.text),
         label=label,
         group=annotation.id,
         target=annotation.target,
@@ -177,10 +177,6 @@ def _example(annotation: Annotation, config: DataConfig) -> Example | None:
     )
 
 
-def _regroup(example: Example, group: str) -> Example:
-    return replace(example, group=group)
-
-
 def _by_split(examples: Sequence[Example], homes: Sequence[str | None]) -> dict[str, list[Example]]:
     """Examples by split, the splits in the order of use and the examples in that of their ids."""
     order = (splits.TRAIN, splits.VALIDATION, splits.TEST, splits.TEST_UNSEEN)
@@ -193,11 +189,17 @@ def _of(name: str, examples: Sequence[Example], homes: Sequence[str | None]) -> 
 
 
 def _write(config: DataConfig, shared: Mapping[str, list[Example]], facts: Facts, folder: Path, replace: bool) -> Build:
-    staged = storage.staging(folder)
+    """Mask, write and load. Masking comes last, so that groups and splits are the same with and without it."""
+    if config.mask == "speaker":
+        shared = {
+            name: [changed_copy(example, text=mask_speaker(example)) for example in part]
+            for name, part in shared.items()
+        }
+    text = card(config.name, shared, facts, config.card)
     try:
-        text = card(config.name, shared, facts, config.card)
-        storage.write(config.name, shared, text, {"config": config.model_dump(mode="json")}, staged)
-        changed = storage.put_in_place(staged, folder, replace)
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+        with staged(folder) as fresh:
+            storage.write(config.name, shared, text, {"config": config.model_dump(mode="json")}, fresh)
+            changed = storage.put_in_place(fresh, folder, replace)
+    except OSError as error:
+        raise DataError(problem(folder, "a folder that can be written", str(error), "Choose another --out.")) from error
     return Build(storage.load(folder), changed, facts)

@@ -3,7 +3,7 @@
 import re
 from typing import Final, Literal, TypeAlias
 
-from stance.schema import Annotation
+from stance.schema import Annotation, Example
 
 Mask: TypeAlias = Literal["none", "speaker"]
 
@@ -13,14 +13,14 @@ _SHORTEST: Final = 4
 """Characters of the shortest part of a name that is masked alone: shorter ones are particles (al, de, van) or words."""
 
 
-def mask_speaker(annotation: Annotation) -> str:
-    """Return the text of `annotation` with its speaker and affiliation replaced by role words.
+def mask_speaker(statement: Annotation | Example) -> str:
+    """Return the text of `statement` with its speaker and affiliation replaced by role words.
 
     Full names go first, then an affiliation's acronym and a speaker's last name, where they begin with a capital.
     A role word says nothing of the actor's type, which would give the stance away.
     """
-    text = annotation.text
-    for name, role in ((annotation.affiliation, AFFILIATION), (annotation.speaker, SPEAKER)):
+    text = statement.text
+    for name, role in ((statement.affiliation, AFFILIATION), (statement.speaker, SPEAKER)):
         for form in _forms(name, role):
             text = re.sub(rf"\b(?:[Tt]he )?{re.escape(form)}(?!\w)", role, text)
     return text

@@ -89,9 +89,15 @@ def assign(examples: Sequence[Example], fixed: Mapping[str, str], settings: Spli
     for name, positions in members.items():
         if (split := _home([examples[p] for p in positions], fixed, settings)) is not None:
             home[name] = split
+    claimed = {example.group for example in examples if fixed.get(example.id, TRAIN) != TRAIN}
     free = [p for name, positions in members.items() if name not in home for p in positions]
     home |= _share_out([examples[p] for p in free if examples[p].id not in fixed], settings)
-    return [_follow(example, home.get(example.group), fixed, settings) for example in examples]
+    return [
+        None
+        if example.group in claimed and example.id not in fixed
+        else _follow(example, home.get(example.group), fixed, settings)
+        for example in examples
+    ]
 
 
 def _ties(examples: Sequence[Example], pairs: Sequence[Pair], settings: SplitSettings) -> Iterator[tuple[int, int]]:
@@ -127,7 +133,7 @@ def _follow(example: Example, home: str | None, fixed: Mapping[str, str], settin
         return home if fixed[example.id] == home else None
     if home == TEST_UNSEEN and example.theatre not in settings.unseen_theatres:
         return None
-    return home if home in (TRAIN, VALIDATION, TEST, TEST_UNSEEN) else None
+    return home
 
 
 def _share_out(examples: Sequence[Example], settings: SplitSettings) -> dict[str, str]:

@@ -2,18 +2,18 @@
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from stance.atomic import swap
 from stance.errors import DataError, problem
 from stance.plugins import nearest
 from stance.schema import LABELS, Example
 
 MANIFEST: Final = "build.json"
+_AGAIN: Final = "Build the data again with --replace."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,10 @@ def put_in_place(staged: Path, folder: Path, replace: bool) -> bool:
     Raises:
         DataError: another data set or something else stands there, and `replace` is false or would destroy it.
     """
-    if folder.exists():
-        if (folder / MANIFEST).is_file() and (folder / MANIFEST).read_bytes() == (staged / MANIFEST).read_bytes():
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        if _same(staged, folder):
             return False
-        if not (folder / MANIFEST).is_file() and any(folder.iterdir()):
+        if not _is_ours(folder):
             raise DataError(
                 problem(folder, f"a data set to replace ({MANIFEST})", "something else", "Choose another --out.")
             )
@@ -66,24 +66,24 @@ def put_in_place(staged: Path, folder: Path, replace: bool) -> bool:
             raise DataError(
                 problem(folder, "a folder that does not exist", "other data", "Give --replace or another --out.")
             )
-        shutil.rmtree(folder)
-    staged.rename(folder)
+    swap(staged, folder)
     return True
 
 
-def staging(folder: Path) -> Path:
-    """Return a new empty folder beside `folder`, to be filled and then moved.
+def _same(staged: Path, folder: Path) -> bool:
+    """Whether every file of `staged` stands in `folder` with the same bytes."""
+    return all(
+        (folder / path.name).is_file() and _sha256(folder / path.name) == _sha256(path) for path in staged.iterdir()
+    )
 
-    Raises:
-        DataError: nothing can be written there.
-    """
+
+def _is_ours(folder: Path) -> bool:
+    """Whether `folder` has a manifest of ours: other programs write a `build.json`, too."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        staged.chmod(0o755)
-    except OSError as error:
-        raise DataError(problem(folder, "a folder that can be written", str(error), "Choose another --out.")) from error
-    return staged
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and {"labels", "splits", "files"} <= manifest.keys()
 
 
 def load(folder: Path) -> Dataset:
@@ -100,22 +100,20 @@ def load(folder: Path) -> Dataset:
         raise DataError(problem(folder, "a data set", got, "Build it: stance build configs/data/disarmament.yaml"))
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        names, files = manifest["splits"], manifest["files"]
-    except (ValueError, KeyError) as error:
-        raise DataError(problem(path, "a manifest of stance build", str(error), "Build the data again.")) from error
-    if manifest.get("labels") != list(LABELS):
-        raise DataError(
-            problem(path, f"the labels {list(LABELS)}", str(manifest.get("labels")), "Build the data again.")
-        )
+        title, labels = manifest["name"], manifest["labels"]
+        names, files = list(manifest["splits"]), dict(manifest["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        got = f"{type(error).__name__}: {error}"
+        raise DataError(problem(path, "a manifest of stance build", got, _AGAIN)) from error
+    if labels != list(LABELS):
+        raise DataError(problem(path, f"the labels {list(LABELS)}", str(labels), _AGAIN))
     splits = {}
     for name in names:
         file = folder / f"{name}.parquet"
         if not file.is_file() or _sha256(file) != files.get(file.name):
-            raise DataError(
-                problem(file, "the file that stance build wrote", "another or none", "Build the data again.")
-            )
+            raise DataError(problem(file, "the file that stance build wrote", "another or none", _AGAIN))
         splits[name] = [_example(row) for row in pq.read_table(file).to_pylist()]
-    return Dataset(manifest["name"], folder, splits, hashlib.sha256(json.dumps(files).encode()).hexdigest())
+    return Dataset(title, folder, splits, hashlib.sha256(json.dumps(files).encode()).hexdigest())
 
 
 def _write_split(examples: Sequence[Example], path: Path) -> None:

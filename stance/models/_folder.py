@@ -6,15 +6,14 @@ opened, and a file outside the folder is refused. A folder appears whole or not 
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
 from stance import __version__, plugins
+from stance.atomic import staged, swap
 from stance.config import validate
-from stance.errors import ModelError, problem
+from stance.errors import ConfigError, ModelError, problem
 from stance.models import Classifier, ModelFile
 from stance.schema import LABELS
 
@@ -42,21 +41,15 @@ def save(classifier: Classifier, folder: Path, replace: bool = False) -> None:
     """
     check_writable(folder, replace)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        with staged(folder) as fresh:
+            classifier.model.save(fresh)
+            manifest = json.dumps(_manifest(classifier, fresh), indent=2)
+            (fresh / MANIFEST).write_text(manifest + "\n", encoding="utf-8")
+            swap(fresh, folder)
     except OSError as error:
         raise ModelError(
             problem(folder, "a folder that can be written", str(error), "Choose another with --out.")
         ) from error
-    try:
-        classifier.model.save(staging)
-        (staging / MANIFEST).write_text(json.dumps(_manifest(classifier, staging), indent=2) + "\n", encoding="utf-8")
-        staging.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        staging.rename(folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def check_writable(folder: Path, replace: bool) -> None:
@@ -71,7 +64,7 @@ def check_writable(folder: Path, replace: bool) -> None:
         raise ModelError(
             problem(folder, "a folder that does not exist", "one that does", "Give --replace or another --out.")
         )
-    if not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+    if not _is_model(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise ModelError(problem(folder, f"a model to replace ({MANIFEST})", "something else", "Choose another --out."))
 
 
@@ -93,18 +86,28 @@ def load(folder: Path) -> Classifier:
             problem(where, "a known kind of model", repr(kind), "Install the version of stance that made it.")
         )
     module = model_file(kind, where)
-    params = validate(module.Params, manifest.get("params") or {}, f"{where}: params")
+    try:
+        params = validate(module.Params, manifest.get("params") or {}, f"{where}: params")
+    except ConfigError as error:
+        raise ModelError(str(error)) from error
     temperature = manifest.get("temperature")
     if not isinstance(temperature, int | float) or not 0 < temperature < float("inf"):
         raise ModelError(problem(where, "a positive temperature", repr(temperature), "Train the model again."))
-    return Classifier(
-        kind=kind,
-        params=params,
-        model=module.load(folder, params),
-        temperature=float(temperature),
-        targets=tuple(manifest.get("targets") or ()),
-        origin=manifest.get("origin") or {},
-    )
+    targets, origin = manifest.get("targets"), manifest.get("origin")
+    if not isinstance(targets, list) or not all(isinstance(target, str) for target in targets):
+        raise ModelError(problem(where, "a list of targets", repr(targets), "Train the model again."))
+    if not isinstance(origin, dict):
+        raise ModelError(problem(where, "a mapping as origin", repr(origin), "Train the model again."))
+    return Classifier(kind, params, module.load(folder, params), float(temperature), tuple(targets), origin)
+
+
+def _is_model(folder: Path) -> bool:
+    """Whether `folder` has a manifest of ours, of whatever version: other programs write a `model.json`, too."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("format") == FORMAT
 
 
 def fingerprint(folder: Path) -> str:
@@ -144,7 +147,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(problem(path, "JSON", str(error), "The folder is damaged: train or copy it again.")) from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ModelError(
@@ -171,7 +174,7 @@ def _check_files(folder: Path, files: object) -> None:
             raise ModelError(
                 problem(path, "a file of the model", "none", "The folder is damaged: train or copy it again.")
             )
-        if path.stat().st_size != facts.get("bytes") or _sha256(path) != facts.get("sha256"):
+        if facts != {"bytes": path.stat().st_size, "sha256": _sha256(path)}:
             todo = "The file was changed or damaged: train or copy it again."
             raise ModelError(problem(path, "the size and SHA-256 in model.json", "others", todo))
 

@@ -40,7 +40,7 @@ class Params(Settings):
     min_df: int = Field(1, ge=1, description="drop n-grams that occur in fewer texts")
     sublinear_tf: bool = Field(True, description="1 + log of a count instead of the count")
     lowercase: bool = Field(True, description="fold case before counting")
-    C: float = Field(5.0, gt=0, description="inverse strength of the L2 penalty")
+    C: float = Field(0.5, gt=0, description="inverse strength of the L2 penalty")
     class_weight: Literal["balanced"] | None = Field("balanced", description="weigh labels by inverse frequency")
     soft_labels: bool = Field(False, description="learn from the shares of the votes instead of the majority label")
     target_features: bool = Field(False, description="join words with the target; only for data with several targets")
@@ -98,15 +98,18 @@ def fit(train: Sequence[Example], validation: Sequence[Example], params: Params,
     """Fit on `train`; `validation` and `seed` play no part, as the solver is deterministic and runs to convergence.
 
     Raises:
-        ConfigError: `target_features` is on, but the data has one target only.
+        ConfigError: `target_features` is on, but the data has one target only, or `min_df` leaves no n-gram.
         DataError: `train` is empty or lacks a label.
     """
     _check(train, params)
     queries = [example.query for example in train]
     vectorizers = _vectorizers(params)
-    features = sp.hstack([v.fit_transform(_documents(family, queries)) for family, v in vectorizers.items()]).tocsr()
+    features = sp.hstack([_count(family, vectorizer, queries) for family, vectorizer in vectorizers.items()]).tocsr()
     rows, labels, weights = _targets(train, params.soft_labels)
-    classifier = LogisticRegression(C=params.C, class_weight=params.class_weight, max_iter=1000, tol=1e-6)
+    if len(np.unique(labels)) < len(LABELS):
+        todo = "Set model.params.soft_labels to false."
+        raise DataError(problem("the training split", "votes for every label", "none for one", todo))
+    classifier = LogisticRegression(C=params.C, class_weight=params.class_weight, max_iter=1000)
     classifier.fit(features[rows], labels, sample_weight=weights)
     return TfIdf(vectorizers, np.ascontiguousarray(classifier.coef_.T), classifier.intercept_)
 
@@ -130,6 +133,8 @@ def load(folder: Path, params: Params) -> TfIdf:
             problem(folder, "a TF-IDF model", f"{type(error).__name__}: {error}", "Train it again.")
         ) from error
     rows = sum(len(ngrams) for ngrams in vocabulary.values())
+    if not (np.isfinite(model.weights).all() and np.isfinite(model.intercepts).all()):
+        raise ModelError(problem(folder, "finite weights", "others", "Train it again."))
     if model.weights.shape != (rows, len(LABELS)) or model.intercepts.shape != (len(LABELS),):
         got = f"weights {model.weights.shape} and intercepts {model.intercepts.shape}"
         raise ModelError(problem(folder, f"weights ({rows}, {len(LABELS)})", got, "Train it again."))
@@ -159,6 +164,16 @@ def _vectorizers(params: Params) -> dict[str, TfidfVectorizer]:
     if params.target_features:
         vectorizers["target"] = TfidfVectorizer(analyzer=str.split, **shared)
     return vectorizers
+
+
+def _count(family: str, vectorizer: TfidfVectorizer, queries: Sequence[Query]) -> Any:
+    """Learn the n-grams of a family; return those of `n` queries, sparse, shape (n, f)."""
+    try:
+        return vectorizer.fit_transform(_documents(family, queries))
+    except ValueError as error:
+        where = f"model.params.min_df {vectorizer.min_df}"
+        got = f"no {family} n-gram in {len(queries):,} ({error})".replace(".)", ")")
+        raise ConfigError(problem(where, "n-grams in so many texts", got, "Lower it.")) from error
 
 
 def _documents(family: str, queries: Sequence[Query]) -> list[str]:

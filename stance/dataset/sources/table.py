@@ -89,8 +89,12 @@ def _frame(path: Path, params: Params) -> "pd.DataFrame":
             found = dict(_jsonlines.rows(path, params.encoding))
             return pd.DataFrame(list(found.values()), index=list(found), dtype=object)
         frame = pd.read_parquet(path) if path.suffix == ".parquet" else _delimited(path, params)
-    except (ValueError, OSError, LookupError, pd.errors.ParserWarning) as error:
-        raise DataError(problem(path, "a readable table", str(error), "Check its format and encoding.")) from error
+    except pd.errors.ParserWarning as error:
+        todo = "Correct the rows, or put fields that hold the separator in quotation marks."
+        raise DataError(problem(path, "no more fields in a row than in the header", "more", todo)) from error
+    except (ValueError, OSError, LookupError) as error:
+        got = str(error).strip()
+        raise DataError(problem(path, "a readable table", got, "Check its format and encoding.")) from error
     first = 1 if path.suffix == ".parquet" else 2
     return frame.set_axis([f"{path}:{number}" for number in range(first, len(frame) + first)])
 

@@ -1,0 +1,108 @@
+"""Folds of whole theatres: nobody is asked about a theatre that it has seen."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stance.config import validate
+from stance.crossvalidation import cross_validate, theatre_folds
+from stance.errors import DataError
+from stance.schema import LABELS, Example
+from stance.training import RunConfig
+
+WORDS = {"anti": "keep rifles", "neutral": "meet on Tuesday", "pro": "disarm now"}
+
+
+def example(id: str, label: Any, theatre: str | None, **more: Any) -> Example:
+    return Example(id, f"{WORDS[label]} {id}", label, more.pop("group", id), theatre=theatre, **more)
+
+
+def corpus(theatres: int = 6, size: int = 6) -> list[Example]:
+    return [
+        example(f"t{theatre}-{n}", LABELS[n % 3], f"t{theatre}") for theatre in range(theatres) for n in range(size)
+    ]
+
+
+def config(**changes: Any) -> RunConfig:
+    tree = {
+        "name": "x",
+        "data": {"path": "nowhere", "contrast_weight": 0.5},
+        "model": {"kind": "tfidf", "params": {"C": 5.0}},
+    }
+    return validate(RunConfig, tree | changes, "config")
+
+
+def test_every_statement_is_held_out_once_with_its_whole_theatre() -> None:
+    examples = corpus()
+    folds = list(theatre_folds(examples, 3))
+    assert len(folds) == 3
+    assert sorted(e.id for fold in folds for e in fold.held_out) == sorted(e.id for e in examples)
+    for fold in folds:
+        assert not {e.theatre for e in fold.train} & {e.theatre for e in fold.held_out}
+        assert len(fold.train) + len(fold.held_out) == len(examples)
+        assert Counter(e.label for e in fold.held_out) == {"anti": 4, "neutral": 4, "pro": 4}
+
+
+def test_contrasts_are_learnt_from_where_their_theatre_is_and_never_asked_about() -> None:
+    contrasts = [example(f"t{n}-0~x", "pro", f"t{n}", kind="contrast", base=f"t{n}-0") for n in range(6)]
+    for fold in theatre_folds(corpus() + contrasts, 3):
+        assert all(e.kind != "contrast" for e in fold.held_out)
+        theatres = {e.theatre for e in fold.held_out}
+        assert {e.theatre for e in fold.train if e.kind == "contrast"} == {f"t{n}" for n in range(6)} - theatres
+
+
+def test_a_group_that_reaches_into_the_fold_is_not_learnt_from() -> None:
+    bridge = [example("bridge-0", "pro", "t0", group="bridge"), example("bridge-1", "pro", "t1", group="bridge")]
+    for fold in theatre_folds(corpus(2) + bridge, 2):
+        assert "bridge" in {e.group for e in fold.held_out}
+        assert "bridge" not in {e.group for e in fold.train}
+
+
+def test_a_statement_without_a_theatre_is_a_fold_unit_by_its_group() -> None:
+    homeless = [example(f"h{n}", LABELS[n % 3], None, group=f"g{n // 3}") for n in range(9)]
+    for fold in theatre_folds(homeless, 3):
+        assert len({e.group for e in fold.held_out}) == 1
+        assert not {e.group for e in fold.train} & {e.group for e in fold.held_out}
+
+
+def test_the_seed_decides_the_folds() -> None:
+    ways = [[[e.id for e in f.held_out] for f in theatre_folds(corpus(12), 3, seed)] for seed in (0, 0, 1)]
+    assert ways[0] == ways[1]
+    assert ways[0] != ways[2]
+
+
+def test_fewer_theatres_than_folds_are_refused() -> None:
+    with pytest.raises(DataError) as error:
+        list(theatre_folds(corpus(2), 3))
+    assert str(error.value) == "cross-validation: expected at least 3 theatres, got 2 theatres. Ask for fewer folds."
+
+
+def test_too_few_statements_of_every_label_are_refused() -> None:
+    with pytest.raises(DataError) as error:
+        list(theatre_folds([example(f"{n}", LABELS[n % 3], f"t{n}") for n in range(6)], 4))
+    assert str(error.value) == (
+        "cross-validation: expected a label with at least 4 statements, got 2 at most. Ask for fewer folds."
+    )
+
+
+def test_every_statement_is_predicted_once_from_words_of_other_theatres() -> None:
+    examples = corpus()
+    asked, probabilities = cross_validate(config(), examples, folds=3)
+    assert sorted(e.id for e in asked) == sorted(e.id for e in examples)
+    assert probabilities.shape == (36, 3)
+    assert np.allclose(probabilities.sum(axis=1), 1)
+    assert [LABELS[index] for index in probabilities.argmax(axis=1)] == [e.label for e in asked]
+
+
+def test_contrasts_weigh_what_the_config_says() -> None:
+    false = [example(f"c{n}", "anti", "t9", kind="contrast", group=f"c{n}") for n in range(30)]
+    false = [Example(e.id, "disarm now", "anti", e.group, theatre="t9", kind="contrast") for e in false]
+    ways = {}
+    for weight in (0.0, 10.0):
+        run = config(data={"path": Path("nowhere"), "contrast_weight": weight})
+        asked, probabilities = cross_validate(run, corpus() + false, folds=3)
+        ways[weight] = np.mean([p[2] for e, p in zip(asked, probabilities, strict=True) if e.label == "pro"])
+    assert ways[0.0] > 0.5 > ways[10.0]
