@@ -24,7 +24,12 @@ def staged(folder: Path) -> Iterator[Path]:
 
 
 def swap(fresh: Path, folder: Path) -> None:
-    """Move `fresh` to `folder`; what stood there goes only once the new one is in its place."""
+    """Move `fresh` to `folder`; what stood there goes only once the new one is in its place.
+
+    Its files become readable for all: some libraries write theirs for the owner alone.
+    """
+    for path in fresh.iterdir():
+        path.chmod(0o644)
     if not folder.exists():
         fresh.rename(folder)
         return

