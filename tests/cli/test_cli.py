@@ -214,3 +214,13 @@ def test_evaluate_writes_plots(run: Run, tmp_path: Path) -> None:
         "by_theatre.png",
         "by_actor_type.png",
     }
+
+
+def test_evaluate_runs_the_behaviour_suite(run: Run) -> None:
+    suite = Path(__file__).parent.parent / "behaviour"
+    done = run("evaluate", "experiments/models/majority", "--behaviour", "--suite", str(suite), "--json")
+    rates = {outcome["capability"]: outcome["rate"] for outcome in json.loads(done.stdout)}
+    assert rates["direction on minimal pairs"] == 1.0
+    assert rates["invariance to the speaker"] == 0.0
+    done = run("evaluate", "experiments/models/majority", "--behaviour", "--suite", str(suite))
+    assert re.search(r"^all +136 +\d+ +\d+%$", done.stdout, re.MULTILINE)

@@ -274,3 +274,8 @@ def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: 
     with pytest.raises(ConfigError) as error:
         validate(SplitSettings, settings, "splits")
     assert str(error.value) == message
+
+
+def test_a_free_statement_tied_to_a_fixed_test_statement_is_held_back_so_that_official_sets_do_not_grow() -> None:
+    tied = [example("fixed", source_url="page"), example("free", source_url="page"), example("other")]
+    assert homes(tied, {"fixed": "test"}, NO_SHARES) == {"fixed": "test", "free": None, "other": "train"}

@@ -284,7 +284,7 @@ def test_a_crash_while_saving_leaves_the_old_model_and_nothing_else(classifier: 
     before = contents(saved)
     broken = Classifier("majority", majority.Params(), _FullDisk(np.zeros(3)))
     for folder in (saved, saved.parent / "new"):
-        with pytest.raises(ModelError, match="expected a folder that can be written, got .*No space left on device"):
+        with pytest.raises(ModelError, match=r"expected a folder that can be written, got .*No space left on device"):
             _folder.save(broken, folder, replace=True)
     assert contents(saved) == before
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
