@@ -201,9 +201,11 @@ def score(texts: tuple[str, ...], model: str, target: str | None, explain: bool,
     from stance.text import normalise
 
     predictor = _predictor(model, target)
+    # Bytes of an argument that are no UTF-8 come as lone surrogates, which cannot be printed.
+    printable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
     if not as_json:
         click.echo("label    p_anti  p_neutral  p_pro  text")
-    for text, prediction in zip(texts, predictor.predict(texts), strict=True):
+    for text, prediction in zip(printable, predictor.predict(texts), strict=True):
         shown = normalise(text)
         attributions = predictor.explain(shown) if explain and prediction else []
         if as_json:

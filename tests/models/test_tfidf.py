@@ -258,3 +258,17 @@ def test_weights_that_are_no_safetensors_are_refused(labelled: list[Example], tm
     (tmp_path / "weights.safetensors").write_bytes(b"pickle")
     with pytest.raises(ModelError, match=r"expected a TF-IDF model, got SafetensorError: .* Train it again\."):
         tfidf.load(tmp_path, tfidf.Params())
+
+
+@pytest.mark.parametrize("sublinear", [True, False])
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_cached_character_features_are_those_of_the_vectorizer(sublinear: bool, lowercase: bool) -> None:
+    odd = ["", " ", "ß İ ſ", "a", "ab ab ab", "Weapons\u00a0stay.", "x" * 200, "won't—give… up", "ŒUVRE œuvre"]
+    train = [Example(str(n), text, LABELS[n % 3], str(n)) for n, text in enumerate([*odd, "We keep our weapons"])]
+    params = tfidf.Params(sublinear_tf=sublinear, lowercase=lowercase)
+    model = tfidf.fit(train, [], params, 0)
+    queries = [Query(text) for text in [*odd, "our Weapons won't stay", "unseen words: zyzzyva"]]
+    for _ in range(2):  # the second time from the cache
+        found = model._features("char", model.vectorizers["char"], [query.text for query in queries])
+        expected = model.vectorizers["char"].transform([query.text for query in queries])
+        assert abs(found - expected).max() < 1e-12
