@@ -1,0 +1,71 @@
+"""What the commands share: how help and errors look, and how a model is named and loaded."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from stance.errors import StanceError
+
+if TYPE_CHECKING:
+    from stance.inference import Predictor
+    from stance.models import Classifier
+
+MODELS: Final = Path("experiments/models")
+DEFAULT_MODEL: Final = str(MODELS / "tfidf")
+
+AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
+
+
+class Command(click.Command):
+    """A command whose help ends in an example, printed as it is to be typed."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.epilog:
+            formatter.write_paragraph()
+            formatter.write(f"Example:\n  {self.epilog}\n")
+
+
+class Group(click.Group):
+    """Turns an error that a user can mend into one line and exit status 1."""
+
+    command_class = Command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except StanceError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(1)
+        except BrokenPipeError:
+            # The reader of standard output has gone (head, less): nothing is left to say, and nobody to say it to.
+            sys.stdout = None
+            ctx.exit(1)
+
+
+def model_option(command: AnyCommand) -> AnyCommand:
+    return click.option(
+        "--model",
+        default=DEFAULT_MODEL,
+        show_default=True,
+        envvar="STANCE_MODEL",
+        show_envvar=True,
+        metavar="MODEL",
+        help="A model folder, or an MLflow address: runs:/ID/model, models:/NAME@ALIAS.",
+    )(command)
+
+
+def load_classifier(model: str) -> "Classifier":
+    """The classifier at a folder or an MLflow address."""
+    from stance import tracking
+    from stance.models import load
+
+    return load(tracking.fetch(model) if model.startswith(tracking.ADDRESSES) else Path(model))
+
+
+def load_predictor(model: str, target: str | None) -> "Predictor":
+    from stance.inference import Predictor
+
+    return Predictor(load_classifier(model), target)
