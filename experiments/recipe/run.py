@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ RESAMPLES = 2000
 
 
 class Definition(Settings):
-    """One question: a run config and what is varied."""
+    """One question: a run config and what is varied.
+
+    A variant may set `data.path` to data with the same statements in other words, such as masked ones.
+    """
 
     question: str
     config: Path
@@ -70,6 +74,10 @@ def _read(path: Path) -> list[dict[str, Any]]:
 def _run(definition: Definition, variant: str, seed: int, examples: Sequence[Example]) -> dict[str, Any]:
     start = time.perf_counter()
     config = read_run(definition.config, definition.variants[variant], seed)
+    if config.data.path != definition.data:
+        other = dataset.load(config.data.path)
+        texts = {example.id: example.text for split in ("train", "validation") for example in other.split(split)}
+        examples = [replace(example, text=texts[example.id]) for example in examples]
     asked, probabilities = cross_validate(config, examples, definition.folds)
     found = scores(label_indices([example.label for example in asked]), probabilities)
     predicted = dict(zip((example.id for example in asked), probabilities.argmax(axis=1), strict=True))
