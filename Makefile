@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test lint bench ui clean
+.PHONY: demo test lint chromium bench ui clean
 .DEFAULT_GOAL := demo
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -18,6 +18,7 @@ demo: $(INSTALLED)
 	$(BIN)/stance train configs/majority.yaml --replace
 	$(BIN)/stance train configs/tfidf.yaml --replace
 	$(BIN)/python experiments/demo.py
+	$(BIN)/stance report seeds --output experiments/demo/report.html --replace
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -25,8 +26,13 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test: lint
+test: lint chromium
 	$(BIN)/pytest --cov --cov-report=term
+
+# the page tests drive a real browser; where none can be had they are skipped, and say so
+chromium:
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 \
+		|| echo "No chromium could be installed: the tests that need a browser will be skipped."
 
 bench: $(INSTALLED)
 	$(BIN)/python experiments/bench/throughput.py

@@ -10,6 +10,7 @@ import click
 
 from stance import __version__
 from stance.cli._shared import Group
+from stance.cli.articles import quotes, report
 from stance.cli.scoring import predict, score
 from stance.cli.training import build, evaluate, train
 
@@ -20,11 +21,11 @@ from stance.cli.training import build, evaluate, train
 def main(verbose: bool) -> None:
     """Read what is said about disarmament: anti, neutral or pro, with a probability that can be trusted.
 
-    The usual order is build, train, evaluate, then score or predict.
+    The usual order is build, train, evaluate; then score, predict, or report on whole articles.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
     logging.getLogger("stance").setLevel(logging.INFO if verbose else logging.WARNING)
 
 
-for command in (build, train, evaluate, score, predict):
+for command in (build, train, evaluate, score, predict, quotes, report):
     main.add_command(command)
