@@ -68,11 +68,11 @@ def _page(examples: Sequence[Example], answers: Mapping[str, Sequence[Prediction
     heads = "".join(f"<th scope=col>{escape(kind)}</th>" for kind in answers)
     rows = []
     for number, example in enumerate(examples):
-        bars = "".join(f"<td>{_bar(predictions[number])}</td>" for predictions in answers.values())
+        bars = "".join(f'<td data-label="{escape(kind)}">{_bar(p[number])}</td>' for kind, p in answers.items())
         rows.append(
             f"<tr><td>{escape(example.speaker or '')}<small>{escape(example.kind or '')}</small></td>"
             f"<td class=quote>{escape(example.text)}</td>"
-            f"<td><b class={example.label}>{example.label}</b></td>{bars}</tr>"
+            f"<td data-label=annotated><b class={example.label}>{example.label}</b></td>{bars}</tr>"
         )
     return _TEMPLATE.format(heads=heads, rows="\n".join(rows))
 
@@ -101,7 +101,8 @@ b.anti {{ color: var(--anti); }} b.neutral {{ color: var(--neutral); }} b.pro {{
 i.anti {{ background: var(--anti); }} i.neutral {{ background: var(--neutral); }} i.pro {{ background: var(--pro); }}
 @media (prefers-color-scheme: dark) {{ :root {{ --anti: #ff7f70; --neutral: #aab4b5; --pro: #58d68d; }} }}
 @media (max-width: 40rem) {{ thead {{ display: none; }} tr, td {{ display: block; border: 0; }}
-  tr {{ border-bottom: 1px solid var(--line); padding: .5rem 0; }} td {{ padding: .1rem 0; }} }}
+  tr {{ border-bottom: 1px solid var(--line); padding: .5rem 0; }} td {{ padding: .1rem 0; }}
+  td[data-label]::before {{ content: attr(data-label) ": "; opacity: .7; }} }}
 </style></head><body>
 <h1>What the two articles say about disarmament</h1>
 <p>Every sentence of the two articles in <code>seeds/</code>, which no model was trained on: who says it, the label

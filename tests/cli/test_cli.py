@@ -224,3 +224,17 @@ def test_evaluate_runs_the_behaviour_suite(run: Run) -> None:
     assert rates["invariance to the speaker"] == 0.0
     done = run("evaluate", "experiments/models/majority", "--behaviour", "--suite", str(suite))
     assert re.search(r"^all +136 +\d+ +\d+%$", done.stdout, re.MULTILINE)
+
+
+def test_score_explains_in_text_with_the_strongest_words_first(run: Run) -> None:
+    done = run("score", "We will never give up our rifles", "--explain")
+    lines = done.stdout.splitlines()
+    assert lines[1].startswith("anti ")
+    weights = [abs(float(line.split()[0])) for line in lines[2:]]
+    assert 1 < len(weights) <= 8
+    assert weights == sorted(weights, reverse=True)
+
+
+def test_an_argument_that_is_no_utf_8_is_not_scored_and_stops_nothing(run: Run) -> None:
+    done = run("score", "We refuse \udcff", "We refuse to disarm", "--json")
+    assert [json.loads(line)["label"] for line in done.stdout.splitlines()] == [None, "anti"]
