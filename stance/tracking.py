@@ -99,24 +99,25 @@ def log_folder(path: str, folder: Path) -> None:
     mlflow.log_artifacts(str(folder), path)
 
 
-def log_model(folder: Path, texts: Sequence[str]) -> None:
-    """Log the saved model in `folder` as a pyfunc that scores a DataFrame with a `text` column.
+def log_model(folder: Path, example: Mapping[str, Sequence[str]]) -> None:
+    """Log the saved model in `folder` as a pyfunc that scores a DataFrame.
 
-    `texts` become its input example.
+    `example` has its columns: `text`, and `target` for a model that knows several.
     """
     import mlflow
     import pandas as pd
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
+    inputs = [ColSpec(DataType.string, name, required=False) for name in example]
     outputs = [ColSpec(DataType.string, "label", required=False)]
     outputs += [ColSpec(DataType.double, name, required=False) for name in ("p_anti", "p_neutral", "p_pro")]
     mlflow.pyfunc.log_model(
         name="model",
         loader_module=LOADER,
         data_path=str(folder),
-        signature=ModelSignature(Schema([ColSpec(DataType.string, "text", required=False)]), Schema(outputs)),
-        input_example=pd.DataFrame({"text": list(texts)}) if texts else None,
+        signature=ModelSignature(Schema(inputs), Schema(outputs)),
+        input_example=pd.DataFrame(dict(example)),
         pip_requirements=[f"stance=={__version__}"],
     )
 

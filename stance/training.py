@@ -106,7 +106,7 @@ def train(config: RunConfig, out: Path, replace: bool = False) -> Trained:
             probabilities = classifier.predict_proba([example.query for example in examples])
             evaluations[split] = judge(classifier, examples, probabilities, config.seed)
             _log_evaluation(split, examples, probabilities, evaluations[split])
-        tracking.log_model(out, [example.text for example in data.split("validation")[:3]])
+        tracking.log_model(out, _input_example(classifier, data.split("train")[:3]))
     return Trained(classifier, out, evaluations, run_id)
 
 
@@ -216,6 +216,11 @@ def _origin(config: RunConfig, data: "Dataset") -> dict[str, Any]:
         "data_fingerprint": data.fingerprint,
         "train_labels": {label: labels.count(label) for label in LABELS},
     }
+
+
+def _input_example(classifier: Classifier, examples: Sequence[Example]) -> dict[str, list[str]]:
+    columns = {"text": [example.text for example in examples]}
+    return columns if len(classifier.targets) == 1 else columns | {"target": [example.target for example in examples]}
 
 
 def _log_evaluation(

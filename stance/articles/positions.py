@@ -38,9 +38,9 @@ PRIOR: Final = 1 / 3
 priors", Bayesian Analysis 10:189, recommend it for shares)."""
 
 WITHIN_ARTICLE: Final = 0.27
-"""How alike one speaker's statements in the same article are, beyond what is the speaker's: the intra-class correlation
-of the annotators' labels (-1, 0, 1) over 771 statements of 124 speakers, as experiments/articles/within_article.py finds
-it by a nested analysis of variance."""
+"""How alike one speaker's statements in the same article are, beyond what is the speaker's: the intra-class
+correlation of the annotators' labels (-1, 0, 1) over 771 statements of 124 speakers, as
+experiments/articles/within_article.py finds it by a nested analysis of variance."""
 
 Reading: TypeAlias = Literal["anti", "neutral", "pro", "uncertain", "not scored"]
 READINGS: Final[tuple[Reading, ...]] = (*LABELS, "uncertain", "not scored")

@@ -21,6 +21,9 @@ _CHARACTERS_AT_ONCE: Final = 1_000_000
 """Characters given to the model in one call: some 6,000 usual statements. The features of a text take many times its
 size while they are counted, so this bounds the memory of a call however long the texts are."""
 
+_NAMED: Final = 8
+"""Targets that a message names: a data set may have thousands."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -96,7 +99,9 @@ class Predictor:
 def _the_target(known: Sequence[str], target: str | None) -> str:
     if target is None:
         if len(known) > 1:
-            raise ConfigError(problem("--target", f"one of {', '.join(map(repr, known))}", "nothing", "Name one."))
+            more = f" and {len(known) - _NAMED:,} more" if len(known) > _NAMED else ""
+            named = ", ".join(map(repr, known[:_NAMED])) + more
+            raise ConfigError(problem("--target", f"one of {named}", "nothing", "Name one."))
         return known[0] if known else DEFAULT_TARGET
     if not target.strip():
         raise ConfigError(problem("--target", "a target", repr(target), "Name one."))

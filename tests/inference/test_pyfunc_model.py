@@ -1,13 +1,14 @@
 """MLflow loads and asks the same predictor."""
 
 import math
+from dataclasses import replace
 
 import mlflow.pyfunc
 import pandas as pd
 import pytest
 
-from stance.errors import DataError
-from stance.inference.pyfunc import _load_pyfunc
+from stance.errors import ConfigError, DataError
+from stance.inference.pyfunc import StanceModel, _load_pyfunc
 
 ANTI = "We will never hand over our guns."
 PRO = "They must lay down their weapons."
@@ -64,3 +65,19 @@ def test_mlflow_saves_and_loads_the_model(model_folder, predictor, tmp_path):
     table = pd.DataFrame({"text": [ANTI, PRO]})
     result = mlflow.pyfunc.load_model(str(tmp_path / "saved")).predict(table)
     pd.testing.assert_frame_equal(result, expected(predictor, [ANTI, PRO], table.index))
+
+
+def test_a_column_of_targets_is_asked_target_by_target_in_the_order_of_the_rows(predictor):
+    several = replace(predictor.classifier, targets=("a treaty", "a truce"))
+    table = pd.DataFrame({"text": [ANTI, PRO, None, ANTI], "target": ["a truce", "a treaty", "a truce", "a treaty"]})
+    result = StanceModel(several).predict(table)
+    assert list(result["label"]) == ["anti", "pro", None, "anti"]
+
+
+def test_several_targets_and_no_column_of_them_is_refused(predictor):
+    several = replace(predictor.classifier, targets=tuple(f"t{number}" for number in range(20)))
+    with pytest.raises(ConfigError) as caught:
+        StanceModel(several).predict(pd.DataFrame({"text": [ANTI]}))
+    assert str(caught.value) == (
+        "--target: expected one of 't0', 't1', 't2', 't3', 't4', 't5', 't6', 't7' and 12 more, got nothing. Name one."
+    )
