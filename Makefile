@@ -17,8 +17,10 @@ demo: $(INSTALLED)
 	$(BIN)/stance build configs/data/disarmament.yaml --replace
 	$(BIN)/stance train configs/majority.yaml --replace
 	$(BIN)/stance train configs/tfidf.yaml --replace
+	$(BIN)/stance train configs/minilm.yaml --replace
+	$(BIN)/stance compare tfidf minilm --split test_unseen --baseline tfidf
 	$(BIN)/python experiments/demo.py
-	$(BIN)/stance report seeds --output experiments/demo/report.html --replace
+	$(BIN)/stance report seeds --model experiments/models/minilm --output experiments/demo/report.html --replace
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

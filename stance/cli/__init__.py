@@ -11,6 +11,7 @@ import click
 from stance import __version__
 from stance.cli._shared import Group
 from stance.cli.articles import quotes, report
+from stance.cli.comparing import compare
 from stance.cli.scoring import predict, score
 from stance.cli.training import build, evaluate, train
 
@@ -27,5 +28,5 @@ def main(verbose: bool) -> None:
     logging.getLogger("stance").setLevel(logging.INFO if verbose else logging.WARNING)
 
 
-for command in (build, train, evaluate, score, predict, quotes, report):
+for command in (build, train, evaluate, compare, score, predict, quotes, report):
     main.add_command(command)
