@@ -46,15 +46,15 @@ def _predictors(kind: str) -> list[Predictor]:
 
 def _table(examples: Sequence[Example], answers: Mapping[str, Sequence[Prediction | None]]) -> Table:
     table = Table(title="The two seed articles", caption="p: probability of the label given", show_lines=True)
-    table.add_column("speaker", max_width=18)
-    table.add_column("quote", ratio=1)
+    table.add_column("who: what", ratio=1)
     table.add_column("annotated")
     for kind in answers:
         table.add_column(f"{kind}\nlabel   p")
     for number, example in enumerate(examples):
         cells = [_cell(predictions[number]) for predictions in answers.values()]
         annotated = f"[{COLOURS[example.label]}]{example.label}[/]"
-        table.add_row(example.speaker or "", example.text.replace("[", r"\["), annotated, *cells)
+        said = f"[bold]{example.speaker or 'nobody named'}:[/] " + example.text.replace("[", r"\[")
+        table.add_row(said, annotated, *cells)
     return table
 
 
