@@ -21,10 +21,10 @@ import numpy as np
 from rich.console import Console
 
 from stance import dataset
+from stance.comparison.paired import difference, sampled
 from stance.config import Settings, read_yaml, validate
 from stance.crossvalidation import cross_validate
-from stance.evaluation import resampled_rows, scores
-from stance.evaluation.metrics import label_scores
+from stance.evaluation import scores
 from stance.schema import CONTRAST, Example, IntArray, label_indices
 from stance.training import read_run
 
@@ -137,24 +137,17 @@ def _difference(
 ) -> str:
     """The mean difference in macro-F1 over the seeds that both have, with its interval."""
     seeds = sorted({row["seed"] for row in found} & {row["seed"] for row in base})
-    pairs = [tuple(_predicted(rows, seed) for rows in (found, base)) for seed in seeds]
-
-    def mean_difference(chosen: IntArray) -> float:
-        return float(np.mean([_macro_f1(gold, one, chosen) - _macro_f1(gold, other, chosen) for one, other in pairs]))
-
-    every = np.arange(len(gold))
-    resampled = [mean_difference(chosen) for chosen in resampled_rows(groups, RESAMPLES, 0)]
-    low, high = np.quantile(resampled, (0.025, 0.975))
-    return f"{mean_difference(every):+.3f} [{low:+.3f}, {high:+.3f}]"
+    one, other = (
+        sampled(gold, np.stack([_predicted(rows, seed) for seed in seeds]), groups, "macro_f1", RESAMPLES)
+        for rows in (found, base)
+    )
+    shift = difference(one, other)
+    return f"{shift.value:+.3f} [{shift.low:+.3f}, {shift.high:+.3f}]"
 
 
 def _predicted(rows: Sequence[Mapping[str, Any]], seed: int) -> IntArray:
     (digits,) = [row["predicted"] for row in rows if row["seed"] == seed]
     return np.array([int(digit) for digit in digits])
-
-
-def _macro_f1(gold: IntArray, predicted: IntArray, chosen: IntArray) -> float:
-    return label_scores(gold[chosen], predicted[chosen])["macro_f1"]
 
 
 if __name__ == "__main__":
