@@ -134,4 +134,5 @@ def _summary(summary: "Summary", output: str) -> str:
     missing = "".join(f"; {count:,} not scored ({reason})" for reason, count in summary.missing.items())
     cut = f"; {summary.cut:,} too long and cut" if summary.cut else ""
     rate = summary.rows / summary.seconds if summary.seconds else 0.0
-    return f"{summary.rows:,} rows: {labels}{missing}{cut}; {rate:,.0f} rows a second. Wrote {output}"
+    rows = f"{summary.rows:,} {'row' if summary.rows == 1 else 'rows'}"
+    return f"{rows}: {labels}{missing}{cut}; {rate:,.0f} rows a second. Wrote {output}"
