@@ -219,7 +219,10 @@ def _tokenizer(path: Path, vocabulary: int, embedded: int) -> Tokenizer:
     text = _text(path)
     try:
         tokenizer = Tokenizer.from_str(text)
-    except Exception as error:  # the library raises nothing narrower
+    except Exception as error:
+        # The library raises bare Exception for a bad file; any subclass is something else and none of ours.
+        if type(error) is not Exception:
+            raise
         raise ModelError(problem(path, "a tokenizer", str(error), _AGAIN)) from error
     found = tokenizer.get_vocab_size()
     if found != vocabulary or found > embedded:

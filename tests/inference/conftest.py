@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from stance.inference import Predictor
+from stance.inference import Predictor, Summary, predict_file
 from stance.models import Classifier, tfidf
 from stance.models._folder import save
 from stance.schema import LABELS, Example
@@ -69,3 +70,17 @@ def members(fields: Callable[[str], str]) -> Callable[[str], str]:
         return ", ".join([f'"label": {json.dumps(label)}', *(f'"p_{name}": {share}' for name, share in named)])
 
     return answer
+
+
+@pytest.fixture
+def rewritten(tmp_path: Path, predictor: Predictor) -> Callable[..., tuple[bytes, Summary]]:
+    """A function of a suffix and the bytes of a file: the bytes of the scored file and the summary."""
+
+    def run(default: str, content: bytes, suffix: str | None = None, **options: Any) -> tuple[bytes, Summary]:
+        suffix = suffix or default
+        source, output = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+        source.write_bytes(content)
+        summary = predict_file(source, output, predictor, replace=True, **options)
+        return output.read_bytes(), summary
+
+    return run

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,16 +17,9 @@ NEW = "label,p_anti,p_neutral,p_pro"
 
 
 @pytest.fixture
-def scored(tmp_path, predictor):
+def scored(rewritten):
     """A function of the bytes of a table: the bytes of the scored table and the summary."""
-
-    def run(table, suffix=".csv", **options):
-        source, output = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
-        source.write_bytes(table)
-        summary = predict_file(source, output, predictor, replace=True, **options)
-        return output.read_bytes(), summary
-
-    return run
+    return partial(rewritten, ".csv")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import select
 import sys
 import threading
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
@@ -19,16 +20,9 @@ NULLS = '"label": null, "p_anti": null, "p_neutral": null, "p_pro": null'
 
 
 @pytest.fixture
-def scored(tmp_path, predictor):
+def scored(rewritten):
     """A function of the bytes of a file: the bytes of the scored file and the summary."""
-
-    def run(lines, suffix=".jsonl", **options):
-        source, output = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
-        source.write_bytes(lines)
-        summary = predict_file(source, output, predictor, replace=True, **options)
-        return output.read_bytes(), summary
-
-    return run
+    return partial(rewritten, ".jsonl")
 
 
 @pytest.fixture
