@@ -24,7 +24,13 @@ DEFAULT_TARGET: Final = "the disarmament of non-state armed groups"
 CONTRAST: Final = "contrast"
 """The `kind` of an invented look-alike of a statement with another label: training material only."""
 
-KINDS: Final = ("direct", "indirect", "narration", CONTRAST)
+INVENTED: Final = "invented"
+"""The `kind` of an invented statement of its own, inspired by a real one (its `base`): training material only."""
+
+MADE_UP: Final = (CONTRAST, INVENTED)
+"""The kinds that nobody said: never evaluated on, always in the group of their base."""
+
+KINDS: Final = ("direct", "indirect", "narration", *MADE_UP)
 ACTOR_TYPES: Final = (
     "armed_group",
     "state",

@@ -1,6 +1,7 @@
 """The page where the stages meet: a run config goes in; a calibrated, evaluated, tracked model comes out."""
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,9 +11,9 @@ import numpy as np
 from pydantic import Field
 
 from stance.config import Settings, override, read_yaml, validate
-from stance.errors import DataError, problem
+from stance.errors import ConfigError, DataError, problem
 from stance.models import Classifier
-from stance.schema import CONTRAST, LABELS, Example, FloatArray, label_indices
+from stance.schema import CONTRAST, INVENTED, LABELS, Example, FloatArray, label_indices
 
 if TYPE_CHECKING:
     from stance.dataset import Dataset
@@ -29,6 +30,9 @@ class RunData(Settings):
 
     path: Path = Field(description="a folder that stance build wrote")
     contrast_weight: float = Field(1.0, ge=0, le=10, description="weight of a contrast statement; 0 leaves them out")
+    invented_weight: float = Field(1.0, ge=0, le=10, description="weight of an invented statement; 0 leaves them out")
+    teacher: Path | None = Field(None, description="a larger model's probabilities of the training examples, to learn")
+    teacher_weight: float = Field(0.5, gt=0, le=1, description="the teacher's share of what an example teaches")
 
 
 class RunModel(Settings):
@@ -76,6 +80,10 @@ def read_run(path: Path, assignments: Sequence[str] = (), seed: int | None = Non
     config = validate(RunConfig, tree, str(path))
     params_class = _folder.model_file(config.model.kind, f"{path}: model.kind").Params
     params = validate(params_class, config.model.params, f"{path}: model.params").model_dump(mode="json")
+    if config.data.teacher is not None and not params.get("soft_labels"):
+        got = "model.params.soft_labels off" if "soft_labels" in params else f"model.kind {config.model.kind}"
+        todo = "Set model.params.soft_labels to true, or take data.teacher out."
+        raise ConfigError(problem(f"{path}: data.teacher", "a model that learns from soft labels", got, todo))
     return config.model_copy(update={"model": RunModel(kind=config.model.kind, params=params)})
 
 
@@ -95,25 +103,56 @@ def train(config: RunConfig, out: Path, replace: bool = False) -> Trained:
     for split in config.evaluate:
         data.split(split)
     with tracking.run(config.experiment, f"{config.name}-seed{config.seed}") as run_id:
-        tracking.log_config(config.model_dump(mode="json"))
-        sizes = {name: len(rows) for name, rows in data.splits.items()}
-        tracking.log_data(data.name, data.fingerprint, data.folder, sizes)
-        classifier = fit(config, data)
+        log_inputs(config, data, ("train", "validation", *config.evaluate))
+        classifier, evaluations = fit_and_evaluate(config, data)
         _folder.save(classifier, out, replace)
-        evaluations = {}
-        for split in config.evaluate:
-            examples = data.split(split)
-            probabilities = classifier.predict_proba([example.query for example in examples])
-            evaluations[split] = judge(classifier, examples, probabilities, config.seed)
-            _log_evaluation(split, examples, probabilities, evaluations[split])
-        tracking.log_model(out, _input_example(classifier, data.split("train")[:3]))
+        log_model(classifier, out, data)
     return Trained(classifier, out, evaluations, run_id)
+
+
+def log_inputs(config: RunConfig, data: "Dataset", splits: Sequence[str]) -> None:
+    """Log the config, the data's facts and, as inputs, its `splits` to the active run."""
+    from stance import tracking
+
+    tracking.log_config(config.model_dump(mode="json"))
+    sizes = {name: len(rows) for name, rows in data.splits.items()}
+    tracking.log_data(data.name, data.fingerprint, data.folder, sizes)
+    for split in dict.fromkeys(splits):
+        rows = [(example.id, example.text, example.label) for example in data.split(split)]
+        tracking.log_input(data.name, split, data.folder / f"{split}.parquet", rows)
+
+
+def fit_and_evaluate(config: RunConfig, data: "Dataset") -> tuple[Classifier, dict[str, "Evaluation"]]:
+    """Return the fitted classifier and its evaluations by split, which are logged to the active run."""
+    from stance import tracking
+
+    start = time.perf_counter()
+    classifier = fit(config, data)
+    tracking.log_metrics({"train_seconds": time.perf_counter() - start})
+    evaluations = {}
+    for split in config.evaluate:
+        examples = data.split(split)
+        probabilities = classifier.predict_proba([example.query for example in examples])
+        evaluations[split] = judge(classifier, examples, probabilities, config.seed)
+        log_evaluation(split, examples, probabilities, evaluations[split])
+    return classifier, evaluations
+
+
+def log_model(classifier: Classifier, folder: Path, data: "Dataset") -> None:
+    """Log the classifier saved in `folder` to the active run, with three training examples as its input example."""
+    from stance import tracking
+
+    tracking.log_model(folder, _input_example(classifier, data.split("train")[:3]))
 
 
 def fit(config: RunConfig, data: "Dataset") -> Classifier:
     """Return the model of `config` fitted on train and calibrated on validation; no other split is looked at."""
-    weight = config.data.contrast_weight
-    return fit_examples(config, weigh(data.split("train"), weight), data.split("validation"), _origin(config, data))
+    from stance.dataset.teacher import teach
+
+    train = weigh(data.split("train"), config.data)
+    if config.data.teacher is not None:
+        train = teach(train, config.data.teacher, config.data.teacher_weight)
+    return fit_examples(config, train, data.split("validation"), _origin(config, data))
 
 
 def fit_examples(
@@ -128,7 +167,7 @@ def fit_examples(
     from stance.models import _folder
 
     if not train:
-        raise DataError(problem("the training split", "examples", "none", "Check the data and data.contrast_weight."))
+        raise DataError(problem("the training split", "examples", "none", "Check the data and its weights."))
     module = _folder.model_file(config.model.kind, "model.kind")
     params = validate(module.Params, config.model.params, "model.params")
     logger.info("Fitting %s on %d examples", config.model.kind, len(train))
@@ -141,10 +180,11 @@ def fit_examples(
     return Classifier(config.model.kind, params, model, temperature, targets, origin or {})
 
 
-def weigh(examples: Sequence[Example], contrast_weight: float) -> list[Example]:
-    """Return `examples` with the weight of contrast statements set; those of weight 0 are left out."""
+def weigh(examples: Sequence[Example], settings: RunData) -> list[Example]:
+    """Return `examples` with the weights of contrast and invented statements set; those of weight 0 are left out."""
+    weights = {CONTRAST: settings.contrast_weight, INVENTED: settings.invented_weight}
     weighted = [
-        replace(example, weight=contrast_weight) if example.kind == CONTRAST else example for example in examples
+        replace(example, weight=weights[example.kind]) if example.kind in weights else example for example in examples
     ]
     return [example for example in weighted if example.weight > 0]
 
@@ -208,7 +248,7 @@ def read_labelled(path: Path, columns: Mapping[str, str | None]) -> list[Example
 
 
 def _origin(config: RunConfig, data: "Dataset") -> dict[str, Any]:
-    labels = [example.label for example in weigh(data.split("train"), config.data.contrast_weight)]
+    labels = [example.label for example in weigh(data.split("train"), config.data)]
     return {
         "name": config.name,
         "config": config.model_dump(mode="json"),
@@ -223,22 +263,29 @@ def _input_example(classifier: Classifier, examples: Sequence[Example]) -> dict[
     return columns if len(classifier.targets) == 1 else columns | {"target": [example.target for example in examples]}
 
 
-def _log_evaluation(
+def log_evaluation(
     split: str, examples: Sequence[Example], probabilities: FloatArray, evaluation: "Evaluation"
 ) -> None:
-    """Log the metrics, the plots and the prediction of each statement of a split."""
+    """Log the metrics, the plots and the prediction of each statement of a split to the active run."""
     import tempfile
 
     from stance import tracking
     from stance.evaluation import write_plots
 
-    rows = [asdict(example) for example in examples]
-    columns = {name: [row[name] for row in rows] for name in ("id", "group", "theatre", "actor_type", "text", "label")}
-    columns["predicted"] = [LABELS[index] for index in probabilities.argmax(axis=1)]
-    columns |= {f"p_{label}": probabilities[:, index].tolist() for index, label in enumerate(LABELS)}
     tracking.log_metrics(evaluation.flat(f"{split}."))
-    tracking.log_table(f"predictions/{split}.csv", columns)
+    log_predictions(split, examples, probabilities)
     tracking.log_json(f"evaluation/{split}.json", evaluation.as_dict())
     with tempfile.TemporaryDirectory() as folder:
         write_plots(evaluation, Path(folder), split)
         tracking.log_folder(f"plots/{split}", Path(folder))
+
+
+def log_predictions(split: str, examples: Sequence[Example], probabilities: FloatArray) -> None:
+    """Log what was predicted for `n` examples, probabilities (n, k), as `predictions/<split>.csv`."""
+    from stance import tracking
+
+    rows = [asdict(example) for example in examples]
+    columns = {name: [row[name] for row in rows] for name in ("id", "group", "theatre", "actor_type", "text", "label")}
+    columns["predicted"] = [LABELS[index] for index in probabilities.argmax(axis=1)]
+    columns |= {f"p_{label}": probabilities[:, index].tolist() for index, label in enumerate(LABELS)}
+    tracking.log_table(f"predictions/{split}.csv", columns)

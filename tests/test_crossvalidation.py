@@ -9,7 +9,7 @@ import pytest
 
 from stance.config import validate
 from stance.crossvalidation import cross_validate, theatre_folds
-from stance.errors import DataError
+from stance.errors import ConfigError, DataError
 from stance.schema import LABELS, Example
 from stance.training import RunConfig
 
@@ -52,6 +52,24 @@ def test_contrasts_are_learnt_from_where_their_theatre_is_and_never_asked_about(
         assert all(e.kind != "contrast" for e in fold.held_out)
         theatres = {e.theatre for e in fold.held_out}
         assert {e.theatre for e in fold.train if e.kind == "contrast"} == {f"t{n}" for n in range(6)} - theatres
+
+
+def test_invented_statements_leave_with_the_group_of_their_base_and_are_never_asked_about() -> None:
+    invented = [example(f"inv-{n}", "pro", None, kind="invented", group=f"t{n}-0", base=f"t{n}-0") for n in range(6)]
+    for fold in theatre_folds(corpus() + invented, 3):
+        assert all(e.kind != "invented" for e in fold.held_out)
+        away = {e.group for e in fold.held_out}
+        assert {e.group for e in fold.train if e.kind == "invented"} == {f"t{n}-0" for n in range(6)} - away
+
+
+def test_a_teacher_that_has_seen_the_held_out_theatres_is_refused() -> None:
+    run = config(data={"path": "nowhere", "teacher": "said.csv"})
+    with pytest.raises(ConfigError) as caught:
+        cross_validate(run, corpus(), folds=3)
+    assert str(caught.value) == (
+        "data.teacher: expected nothing in cross-validation, got said.csv, whose model has seen the theatres that are "
+        "held out. Take it out, or distil fold by fold: experiments/recipe/distil.py."
+    )
 
 
 def test_a_group_that_reaches_into_the_fold_is_not_learnt_from() -> None:

@@ -25,7 +25,7 @@ from stance.comparison.paired import difference, sampled
 from stance.config import Settings, read_yaml, validate
 from stance.crossvalidation import cross_validate
 from stance.evaluation import scores
-from stance.schema import CONTRAST, Example, IntArray, label_indices
+from stance.schema import MADE_UP, Example, IntArray, label_indices
 from stance.training import read_run
 
 RESAMPLES = 2000
@@ -88,7 +88,7 @@ def _run(definition: Definition, variant: str, seed: int, examples: Sequence[Exa
 
 
 def _statements(examples: Sequence[Example]) -> list[Example]:
-    return [example for example in examples if example.kind != CONTRAST]
+    return [example for example in examples if example.kind not in MADE_UP]
 
 
 def _write_table(path: Path, definition: Definition, examples: Sequence[Example]) -> None:

@@ -21,7 +21,7 @@ from stance.dataset.sources import SourceFile
 from stance.dataset.splits import SplitSettings
 from stance.dataset.votes import VoteSettings
 from stance.errors import DataError, problem
-from stance.schema import CONTRAST, LABELS, Annotation, Example
+from stance.schema import LABELS, MADE_UP, Annotation, Example
 from stance.text import normalise
 
 logger = logging.getLogger(__name__)
@@ -148,7 +148,7 @@ def _read(config: DataConfig) -> tuple[list[Annotation], dict[str, str]]:
         logger.info("%s: %d annotations", source.path, len(found))
         annotations += found
         for annotation in found:
-            if (split := source.split or (splits.TRAIN if annotation.kind == CONTRAST else None)) is not None:
+            if (split := source.split or (splits.TRAIN if annotation.kind in MADE_UP else None)) is not None:
                 fixed[annotation.id] = split
     return annotations, fixed
 

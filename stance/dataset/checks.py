@@ -7,10 +7,10 @@ from typing import Final
 from stance.dataset.splits import TEST_UNSEEN, TRAIN, SplitSettings
 from stance.errors import DataError, problem
 from stance.plugins import nearest
-from stance.schema import CONTRAST, Annotation, Example
+from stance.schema import MADE_UP, Annotation, Example
 from stance.text import normalise
 
-_CONTRASTS: Final = "Give the source of the contrast statements `split: train`."
+_INVENTIONS: Final = "Give their source `split: train`."
 
 
 def check_annotations(annotations: Sequence[Annotation], annotators: Sequence[str], max_characters: int) -> None:
@@ -80,9 +80,9 @@ def check_leaks(splits: Mapping[str, Sequence[Example]], settings: SplitSettings
         _check_disjoint(splits, what, value)
     for name, examples in splits.items():
         for example in examples:
-            if example.kind == CONTRAST and name != TRAIN:
+            if example.kind in MADE_UP and name != TRAIN:
                 got = f"{example.id!r} in {name}"
-                raise DataError(problem("splits", "contrast statements in train only", got, _CONTRASTS))
+                raise DataError(problem("splits", f"{example.kind} statements in train only", got, _INVENTIONS))
             if name in (TRAIN, "validation", "test") and example.theatre in settings.unseen_theatres:
                 got = f"{example.id!r} of {example.theatre!r} in {name}"
                 todo = "Take the theatre from splits.unseen_theatres, or the split from its source."

@@ -93,6 +93,32 @@ def test_training_twice_gives_the_same_bytes(run: Run, project: Path, tmp_path: 
         assert (first / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
+def test_a_model_learns_from_the_file_that_predict_wrote_with_its_teacher(
+    run: Run, project: Path, tmp_path: Path
+) -> None:
+    said, out = str(tmp_path / "said.parquet"), tmp_path / "student"
+    done = run("predict", "data/build/tiny/train.parquet", "--output", said, "--prefix", "teacher_")
+    assert done.returncode == 0, done.stderr
+    taught = ["--set", "model.params.soft_labels=true", "--set", f"data.teacher={said}"]
+    done = run("train", "tfidf.yaml", *taught, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    alone = Path("experiments/models/tfidf/weights.safetensors")
+    assert (out / "weights.safetensors").read_bytes() != (project / alone).read_bytes()
+
+
+def test_a_teacher_without_soft_labels_is_refused(run: Run) -> None:
+    done = run("train", "tfidf.yaml", "--set", "data.teacher=said.csv", "--replace")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: tfidf.yaml: data.teacher: expected a model that learns from soft labels, got model.params.soft_labels "
+        "off. Set model.params.soft_labels to true, or take data.teacher out.\n"
+    )
+    done = run("train", "majority.yaml", "--set", "data.teacher=said.csv", "--replace")
+    assert done.stderr.startswith(
+        "Error: majority.yaml: data.teacher: expected a model that learns from soft labels, got model.kind majority."
+    )
+
+
 def test_score_prints_a_line_a_text_in_order(run: Run) -> None:
     done = run("score", "We will never give up our rifles", " ", "Arms belong to the state alone")
     assert done.returncode == 0, done.stderr

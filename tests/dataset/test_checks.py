@@ -198,8 +198,7 @@ def test_splits_without_leaks_are_taken() -> None:
         (
             example("1"),
             example("2", kind="contrast"),
-            "splits: expected contrast statements in train only, got '2' in test. Give the source of the contrast "
-            "statements `split: train`.",
+            "splits: expected contrast statements in train only, got '2' in test. Give their source `split: train`.",
         ),
         (
             example("1"),

@@ -125,7 +125,7 @@ def test_a_missing_file_of_annotations_is_refused() -> None:
         (ROW | {"votes": []}, "expected a value for 'votes', got []. Fill it in or remove the line."),
         (
             ROW | {"kind": "direkt"},
-            "expected 'kind' among direct, indirect, narration, contrast, got 'direkt'. Correct it. "
+            "expected 'kind' among direct, indirect, narration, contrast, invented, got 'direkt'. Correct it. "
             "Did you mean 'direct'?",
         ),
         (

@@ -1,0 +1,70 @@
+"""What a teacher, a larger model, says of the training examples becomes part of what they teach a smaller one.
+
+Distillation as in Hinton et al. 2015 (https://arxiv.org/abs/1503.02531), by way of a file: `stance predict` writes it,
+and the smaller model can be trained without the larger one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from stance.errors import DataError, problem
+from stance.schema import LABELS, Example, FloatArray
+
+_COLUMNS: Final = [f"p_{label}" for label in LABELS]
+_PREFIX: Final = "teacher_"
+_AGAIN: Final = (
+    "Score the train split with the teacher: stance predict .../train.parquet --output said.parquet --prefix teacher_ "
+    "--model TEACHER."
+)
+
+
+def teach(examples: Sequence[Example], path: Path, share: float) -> list[Example]:
+    """Return `examples` whose `soft` is `share` parts the teacher's probabilities and the rest their own label.
+
+    `path` is a CSV or Parquet file with the columns `id`, `p_anti`, `p_neutral` and `p_pro`, the last three perhaps
+    with `teacher_` in front, and a row an example at least.
+
+    Raises:
+        DataError: the file is missing or damaged, lacks a column or an example, or holds what are no probabilities.
+    """
+    said = _read(path)
+    missing = [example.id for example in examples if example.id not in said]
+    if missing:
+        got = f"none for {len(missing):,} of {len(examples):,}, such as {missing[0]!r}"
+        raise DataError(problem(path, "the teacher's probabilities of every training example", got, _AGAIN))
+    own = np.eye(len(LABELS))
+    mixed = [share * said[e.id] + (1 - share) * own[LABELS.index(e.label)] for e in examples]
+    return [replace(example, soft=tuple(row.tolist())) for example, row in zip(examples, mixed, strict=True)]
+
+
+def _read(path: Path) -> dict[str, FloatArray]:
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    if not path.is_file():
+        raise DataError(problem(path, "a CSV or Parquet file with a teacher's probabilities", "no such file", _AGAIN))
+    try:
+        table = parquet.read_table(path) if path.suffix == ".parquet" else csv.read_csv(path)
+    except pa.ArrowInvalid as error:
+        got = str(error).splitlines()[0]
+        raise DataError(problem(path, "a CSV or Parquet file", got, _AGAIN)) from error
+    if f"{_PREFIX}{_COLUMNS[0]}" in table.column_names:
+        table = table.select(["id", *(_PREFIX + name for name in _COLUMNS)]).rename_columns(["id", *_COLUMNS])
+    lacking = [name for name in ("id", *_COLUMNS) if name not in table.column_names]
+    if lacking:
+        raise DataError(problem(path, f"the columns id, {', '.join(_COLUMNS)}", f"no {', '.join(lacking)}", _AGAIN))
+    try:
+        columns = [np.asarray(table[name].to_numpy(), dtype=np.float64) for name in _COLUMNS]
+    except ValueError as error:
+        raise DataError(problem(path, "numbers in the columns of probabilities", str(error), _AGAIN)) from error
+    rows = np.column_stack(columns)
+    sound = (rows >= 0).all(axis=1) & (np.abs(rows.sum(axis=1) - 1) < 1e-3)
+    if not sound.all():
+        line = int(np.argmin(sound))
+        got = f"{rows[line].tolist()} in row {line + 1}"
+        raise DataError(problem(path, "probabilities that sum to 1", got, _AGAIN))
+    return dict(zip(map(str, table["id"].to_pylist()), rows, strict=True))

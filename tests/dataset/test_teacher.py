@@ -1,0 +1,65 @@
+"""A teacher's probabilities as part of what examples teach."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from stance.dataset.teacher import teach
+from stance.errors import DataError
+from stance.schema import Example
+
+EXAMPLES = [Example("a", "Never.", "anti", "a"), Example("b", "We disarm.", "pro", "b", soft=(0.0, 0.5, 0.5))]
+AGAIN = (
+    "Score the train split with the teacher: stance predict .../train.parquet --output said.parquet --prefix teacher_ "
+    "--model TEACHER."
+)
+HEADER = "id,text,p_anti,p_neutral,p_pro"
+
+
+def said(folder: Path, *lines: str) -> Path:
+    path = folder / "said.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        teach(EXAMPLES, path, 0.5)
+    return str(caught.value)
+
+
+def test_the_teacher_and_the_own_label_share_what_an_example_teaches(tmp_path: Path) -> None:
+    path = said(tmp_path, HEADER, "b,x,0.2,0.2,0.6", "a,x,0.5,0.3,0.2", "other,x,1,0,0")
+    taught = teach(EXAMPLES, path, 0.75)
+    assert [e.soft for e in taught] == [pytest.approx((0.625, 0.225, 0.15)), pytest.approx((0.15, 0.15, 0.7))]
+    assert [(e.id, e.label, e.text) for e in taught] == [(e.id, e.label, e.text) for e in EXAMPLES]
+
+
+def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
+    path = tmp_path / "said.parquet"
+    parquet.write_table(
+        pa.table({"id": ["a", "b"], "p_anti": [1.0, 0.0], "p_neutral": [0.0, 1.0], "p_pro": [0.0, 0.0]}), path
+    )
+    assert [e.soft for e in teach(EXAMPLES, path, 1.0)] == [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0)]
+
+
+def test_a_file_that_cannot_teach_is_refused_in_one_line(tmp_path: Path) -> None:
+    absent = tmp_path / "absent.csv"
+    assert refusal(absent) == (
+        f"{absent}: expected a CSV or Parquet file with a teacher's probabilities, got no such file. {AGAIN}"
+    )
+    path = said(tmp_path, HEADER, "a,x,1,0,0")
+    assert refusal(path) == (
+        f"{path}: expected the teacher's probabilities of every training example, got none for 1 of 2, such as 'b'. "
+        f"{AGAIN}"
+    )
+    path = said(tmp_path, "id,p_anti,p_pro", "a,1,0", "b,1,0")
+    assert refusal(path) == f"{path}: expected the columns id, p_anti, p_neutral, p_pro, got no p_neutral. {AGAIN}"
+    path = said(tmp_path, HEADER, "a,x,1,0,0", "b,x,0.9,0.9,0")
+    assert refusal(path) == (f"{path}: expected probabilities that sum to 1, got [0.9, 0.9, 0.0] in row 2. {AGAIN}")
+    path = said(tmp_path, HEADER, "a,x,1,0,0", "b,x,yes,0,0")
+    assert refusal(path).startswith(f"{path}: expected numbers in the columns of probabilities, got ")
+    path = said(tmp_path, HEADER, "a,x")
+    assert refusal(path).startswith(f"{path}: expected a CSV or Parquet file, got ")
