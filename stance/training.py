@@ -146,13 +146,33 @@ def log_model(classifier: Classifier, folder: Path, data: "Dataset") -> None:
 
 
 def fit(config: RunConfig, data: "Dataset") -> Classifier:
-    """Return the model of `config` fitted on train and calibrated on validation; no other split is looked at."""
+    """Return the model of `config` fitted on train and calibrated on validation; no other split is looked at.
+
+    Raises:
+        ConfigError: a setting does not fit the data, or a model that this one is made of was trained on other data.
+        DataError: the teacher's file does not fit, or train is empty.
+    """
     from stance.dataset.teacher import teach
 
+    _check_origins(config, data)
     train = weigh(data.split("train"), config.data)
     if config.data.teacher is not None:
         train = teach(train, config.data.teacher, config.data.teacher_weight)
     return fit_examples(config, train, data.split("validation"), _origin(config, data))
+
+
+def _check_origins(config: RunConfig, data: "Dataset") -> None:
+    """Refuse a model made of models that may have learnt from what it is judged on."""
+    from stance.models import _folder
+
+    module = _folder.model_file(config.model.kind, "model.kind")
+    if (origins := getattr(module, "origins", None)) is None:
+        return
+    for number, origin in enumerate(origins(validate(module.Params, config.model.params, "model.params"))):
+        if origin.get("data_fingerprint") != data.fingerprint:
+            got = f"{origin.get('name', 'one')} trained on {origin.get('data', 'unknown data')}, other or changed data"
+            where = f"model.params.models.{number}"
+            raise ConfigError(problem(where, f"a model trained on {data.folder}", got, "Train it again."))
 
 
 def fit_examples(

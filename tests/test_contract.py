@@ -70,7 +70,24 @@ def _tiny_transformer(folder: Path) -> dict[str, Any]:
     return {"encoder": str(folder), "max_tokens": 16, "epochs": 1, "batch_size": 12}
 
 
-CHEAP: dict[str, Callable[[Path], dict[str, Any]]] = {"transformer": _tiny_transformer}
+def _tiny_cascade(folder: Path) -> dict[str, Any]:
+    return {"second": {"kind": "transformer", "params": _tiny_transformer(folder)}}
+
+
+def _tiny_ensemble(folder: Path) -> dict[str, Any]:
+    """Settings of two saved models."""
+    examples = [Example(f"{n}", text, label, f"{n}") for n, (text, label) in enumerate(zip("abc", LABELS, strict=True))]
+    for kind in ("majority", "tfidf"):
+        file = model_file(kind, "test")
+        save(Classifier(kind, file.Params(), file.fit(examples, [], file.Params(), 0)), folder / kind)
+    return {"models": [folder / "majority", folder / "tfidf"]}
+
+
+CHEAP: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "transformer": _tiny_transformer,
+    "cascade": _tiny_cascade,
+    "ensemble": _tiny_ensemble,
+}
 """Settings, made with the help of an empty folder, for models that are too heavy with their defaults."""
 
 SAMPLES: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -109,7 +126,7 @@ def fitted(request: pytest.FixtureRequest, labelled: list[Example], tmp_path_fac
 def test_the_models_and_sources_are_found() -> None:
     assert {"majority", "tfidf"} <= set(MODELS)
     assert {"annotations", "table"} <= set(SOURCES)
-    assert set(CHEAP) <= {*MODELS, "transformer"}
+    assert set(CHEAP) <= {*MODELS, "transformer", "cascade", "ensemble"}
     assert set(SAMPLES) <= set(SOURCES)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stance.config import validate
-from stance.crossvalidation import cross_validate, theatre_folds
+from stance.crossvalidation import cross_validate, leave_one_theatre_out, theatre_folds
 from stance.errors import ConfigError, DataError
 from stance.schema import LABELS, Example
 from stance.training import RunConfig
@@ -124,3 +124,21 @@ def test_contrasts_weigh_what_the_config_says() -> None:
         asked, probabilities = cross_validate(run, corpus() + false, folds=3)
         ways[weight] = np.mean([p[2] for e, p in zip(asked, probabilities, strict=True) if e.label == "pro"])
     assert ways[0.0] > 0.5 > ways[10.0]
+
+
+def test_each_theatre_is_left_out_once_with_the_groups_that_reach_into_it() -> None:
+    bridge = [example("bridge-0", "pro", "t0", group="bridge"), example("bridge-1", "pro", "t1", group="bridge")]
+    contrast = [example("t2-0~x", "pro", "t2", kind="contrast", base="t2-0")]
+    folds = list(leave_one_theatre_out(corpus(3) + bridge + contrast))
+    assert [{e.theatre for e in fold.held_out} for fold in folds] == [{"t0"}, {"t1"}, {"t2"}]
+    assert [len(fold.held_out) for fold in folds] == [7, 7, 6]
+    for fold in folds:
+        assert not {e.theatre for e in fold.train} & {e.theatre for e in fold.held_out}
+        assert not {e.group for e in fold.train} & {e.group for e in fold.held_out}
+    assert [len(fold.train) for fold in folds] == [13, 13, 14]
+
+
+def test_one_theatre_cannot_be_left_out() -> None:
+    with pytest.raises(DataError) as error:
+        list(leave_one_theatre_out(corpus(1)))
+    assert str(error.value) == "cross-validation: expected at least 2 theatres, got 1. Choose another protocol."

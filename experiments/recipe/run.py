@@ -7,40 +7,53 @@ and seed is a line of NAME.jsonl with the label predicted for every statement (a
 pro`), so that an interrupted comparison goes on where it stopped. NAME.md is the table, made anew after each line:
 macro-F1 over all held-out statements, its mean and range over seeds, and the difference to the first variant with a
 95 % interval by paired bootstrap over groups. No test split is read.
+
+With a `teacher`, a variant that sets `data.teacher_weight` learns from it. Each fold has its own teacher, trained on
+that fold's part of the data, so that what is held out stays unseen; what it says is kept in cache/ for other variants.
 """
 
+import hashlib
 import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from rich.console import Console
 
 from stance import dataset
 from stance.comparison.paired import difference, sampled
 from stance.config import Settings, read_yaml, validate
-from stance.crossvalidation import cross_validate
+from stance.crossvalidation import Fold, cross_validate, theatre_folds
+from stance.dataset.teacher import teach
+from stance.errors import ConfigError, problem
 from stance.evaluation import scores
-from stance.schema import MADE_UP, Example, IntArray, label_indices
-from stance.training import read_run
+from stance.schema import LABELS, Example, FloatArray, IntArray, label_indices
+from stance.training import RunConfig, fit_examples, read_run, weigh
 
 RESAMPLES = 2000
+CACHE = Path(__file__).parent / "cache"
 
 
 class Definition(Settings):
     """One question: a run config and what is varied.
 
-    A variant may set `data.path` to data with the same statements in other words, such as masked ones.
+    A variant may set `data.path` to data with the same statements in other words, such as masked ones. `first` takes
+    only so many of the folds, where a teacher for each would cost hours.
     """
 
     question: str
     config: Path
     data: Path = Path("data/build/disarmament")
+    teacher: Path | None = None
+    teacher_settings: tuple[str, ...] = ()
     folds: int = 6
+    first: int | None = None
     seeds: tuple[int, ...] = (0,)
     variants: dict[str, tuple[str, ...]]
 
@@ -78,22 +91,66 @@ def _run(definition: Definition, variant: str, seed: int, examples: Sequence[Exa
         other = dataset.load(config.data.path)
         texts = {example.id: example.text for split in ("train", "validation") for example in other.split(split)}
         examples = [replace(example, text=texts[example.id]) for example in examples]
-    asked, probabilities = cross_validate(config, examples, definition.folds)
+    taught = any(setting.startswith("data.teacher_weight=") for setting in definition.variants[variant])
+    if taught or definition.first is not None:
+        asked, probabilities = _by_hand(definition, config, examples, taught)
+    else:
+        asked, probabilities = cross_validate(config, examples, definition.folds)
     found = scores(label_indices([example.label for example in asked]), probabilities)
     predicted = dict(zip((example.id for example in asked), probabilities.argmax(axis=1), strict=True))
-    digits = "".join(str(predicted[example.id]) for example in _statements(examples))
+    digits = "".join(str(predicted[example.id]) for example in _statements(definition, examples))
     kept = {name: round(found[name], 4) for name in ("macro_f1", "f_avg", "accuracy", "log_loss", "ece")}
     seconds = round(time.perf_counter() - start, 1)
     return {"variant": variant, "seed": seed, **kept, "seconds": seconds, "predicted": digits}
 
 
-def _statements(examples: Sequence[Example]) -> list[Example]:
-    return [example for example in examples if example.kind not in MADE_UP]
+def _by_hand(
+    definition: Definition, config: RunConfig, examples: Sequence[Example], taught: bool
+) -> tuple[list[Example], FloatArray]:
+    """Cross-validate as `cross_validate` does, over the folds that are wanted and with a teacher for each."""
+    asked: list[Example] = []
+    answers = []
+    for fold in _folds(definition, examples):
+        train = weigh(fold.train, config.data)
+        if taught:
+            train = teach(train, _teacher_says(definition, fold), config.data.teacher_weight)
+        classifier = fit_examples(config, train, [])
+        answers.append(classifier.predict_proba([example.query for example in fold.held_out]))
+        asked += fold.held_out
+    return asked, np.concatenate(answers)
+
+
+def _teacher_says(definition: Definition, fold: Fold) -> Path:
+    """Return the file with the probabilities of the fold's teacher for all that may be learnt from, made if need be."""
+    if definition.teacher is None:
+        raise ConfigError(problem("data.teacher_weight", "a teacher in the definition", "none", "Name its run config."))
+    config = read_run(definition.teacher, definition.teacher_settings)
+    learnt = weigh(fold.train, config.data)
+    told = [config.model_dump_json(exclude={"name"}), *(f"{example.id} {example.label}" for example in learnt)]
+    path = CACHE / f"{hashlib.sha256(chr(10).join(told).encode()).hexdigest()[:16]}.csv"
+    if not path.is_file():
+        classifier = fit_examples(config, learnt, [])
+        probabilities = classifier.predict_proba([example.query for example in fold.train])
+        table = pd.DataFrame(probabilities.round(4), columns=[f"p_{label}" for label in LABELS])
+        table.insert(0, "id", [example.id for example in fold.train])
+        CACHE.mkdir(exist_ok=True)
+        table.to_csv(path, index=False)
+    return path
+
+
+def _folds(definition: Definition, examples: Sequence[Example]) -> list[Fold]:
+    return list(islice(theatre_folds(examples, definition.folds), definition.first))
+
+
+def _statements(definition: Definition, examples: Sequence[Example]) -> list[Example]:
+    """Return the statements that are held out, in the order of the data."""
+    held_out = {example.id for fold in _folds(definition, examples) for example in fold.held_out}
+    return [example for example in examples if example.id in held_out]
 
 
 def _write_table(path: Path, definition: Definition, examples: Sequence[Example]) -> None:
     rows = _read(path)
-    statements = _statements(examples)
+    statements = _statements(definition, examples)
     gold = label_indices([example.label for example in statements])
     groups = [example.group for example in statements]
     by_variant = {v: [row for row in rows if row["variant"] == v] for v in definition.variants}
@@ -102,7 +159,7 @@ def _write_table(path: Path, definition: Definition, examples: Sequence[Example]
         f"# {definition.question}",
         "",
         f"`python experiments/recipe/run.py {path}`: `{definition.config}`, cross-validation over whole theatres "
-        f"({definition.folds} folds) on train and validation, n = {len(statements)} statements, "
+        f"({definition.folds} folds{_taken(definition)}) on train and validation, n = {len(statements)} statements, "
         f"{len(set(groups))} groups. Interval: 95 %, paired bootstrap over groups, {RESAMPLES} resamples.",
         "",
         f"| variant | settings | seeds | macro-F1 | range | against {first} | accuracy | log loss | minutes |",
@@ -112,6 +169,10 @@ def _write_table(path: Path, definition: Definition, examples: Sequence[Example]
         if found:
             lines.append(_line(variant, definition, found, by_variant[first], gold, groups))
     path.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _taken(definition: Definition) -> str:
+    return f", the first {definition.first} of them" if definition.first is not None else ""
 
 
 def _line(

@@ -12,6 +12,9 @@ from stance import __version__
 from stance.cli._shared import Group
 from stance.cli.articles import quotes, report
 from stance.cli.comparing import compare
+from stance.cli.experimenting import experiment
+from stance.cli.exporting import export
+from stance.cli.registering import card, promote, publish
 from stance.cli.scoring import predict, score
 from stance.cli.training import build, evaluate, train
 
@@ -28,5 +31,19 @@ def main(verbose: bool) -> None:
     logging.getLogger("stance").setLevel(logging.INFO if verbose else logging.WARNING)
 
 
-for command in (build, train, evaluate, compare, score, predict, quotes, report):
+for command in (
+    build,
+    train,
+    evaluate,
+    export,
+    experiment,
+    compare,
+    promote,
+    card,
+    publish,
+    score,
+    predict,
+    quotes,
+    report,
+):
     main.add_command(command)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 
@@ -12,6 +12,7 @@ from stance.errors import StanceError
 if TYPE_CHECKING:
     from stance.inference import Predictor
     from stance.models import Classifier
+    from stance.models._runtime import Runtime
 
 MODELS: Final = Path("experiments/models")
 DEFAULT_MODEL: Final = str(MODELS / "tfidf")
@@ -45,11 +46,19 @@ class Group(click.Group):
             ctx.exit(1)
 
 
+def default_model() -> str:
+    """The champion that was last promoted here, or the folder `DEFAULT_MODEL`."""
+    from stance.registry import pointer
+
+    champion = pointer.read()
+    return DEFAULT_MODEL if champion is None else str(champion)
+
+
 def model_option(command: AnyCommand) -> AnyCommand:
     return click.option(
         "--model",
-        default=DEFAULT_MODEL,
-        show_default=True,
+        default=default_model,
+        show_default=f"the champion (stance promote), or {DEFAULT_MODEL}",
         envvar="STANCE_MODEL",
         show_envvar=True,
         metavar="MODEL",
@@ -57,15 +66,26 @@ def model_option(command: AnyCommand) -> AnyCommand:
     )(command)
 
 
-def load_classifier(model: str) -> "Classifier":
+def runtime_option(command: AnyCommand) -> AnyCommand:
+    return click.option(
+        "--runtime",
+        type=click.Choice(["auto", "torch", "onnx", "onnx-int8"]),
+        default="auto",
+        show_default=True,
+        help="What computes a transformer; auto is its fastest export (stance export), or torch without one.",
+    )(command)
+
+
+def load_classifier(model: str, runtime: str = "auto") -> "Classifier":
     """The classifier at a folder or an MLflow address."""
     from stance import tracking
     from stance.models import load
 
-    return load(tracking.fetch(model) if model.startswith(tracking.ADDRESSES) else Path(model))
+    folder = tracking.fetch(model) if model.startswith(tracking.ADDRESSES) else Path(model)
+    return load(folder, cast("Runtime", runtime))
 
 
-def load_predictor(model: str, target: str | None) -> "Predictor":
+def load_predictor(model: str, target: str | None, runtime: str = "auto") -> "Predictor":
     from stance.inference import Predictor
 
-    return Predictor(load_classifier(model), target)
+    return Predictor(load_classifier(model, runtime), target)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from stance.cli._shared import Command, load_predictor, model_option
+from stance.cli._shared import Command, load_predictor, model_option, runtime_option
 from stance.errors import ConfigError, DataError, problem
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def quotes(articles: tuple[str, ...], kind: str | None, jobs: int) -> None:
     help="A page to look at, or the numbers for a program.",
 )
 @model_option
+@runtime_option
 @click.option("--target", help="What the stance is towards, for a model that knows several targets.")
 @click.option("--title", default="Who stands where", show_default=True, help="The heading of the page.")
 @click.option(
@@ -72,6 +73,7 @@ def report(
     output: str,
     kind: str,
     model: str,
+    runtime: str,
     target: str | None,
     title: str,
     threshold: float,
@@ -87,7 +89,7 @@ def report(
 
     if output != "-":
         _check_output(Path(output), replace)
-    predictor = load_predictor(model, target)
+    predictor = load_predictor(model, target, runtime)
     found, scored = _scored(articles, predictor)
     if kind == "html":
         about = f"The model is {predictor.classifier.kind} ({model})."

@@ -1,17 +1,21 @@
 """`stance score` and `stance predict`."""
 
 import json
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from stance.cli._shared import Command, load_predictor, model_option
+from stance.cli._shared import Command, load_predictor, model_option, runtime_option
 
 if TYPE_CHECKING:
     from stance.inference import Summary
     from stance.schema import Attribution, Prediction
+
+_NAMED: Final = 5
+"""Languages that the summary names."""
 
 
 @click.command(
@@ -20,14 +24,15 @@ if TYPE_CHECKING:
 )
 @click.argument("texts", nargs=-1, required=True, metavar='"TEXT"...')
 @model_option
+@runtime_option
 @click.option("--target", help="What the stance is towards, for a model that knows several targets.")
 @click.option("--explain", is_flag=True, help="Show the words that moved each score.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a text.")
-def score(texts: tuple[str, ...], model: str, target: str | None, explain: bool, as_json: bool) -> None:
+def score(texts: tuple[str, ...], model: str, runtime: str, target: str | None, explain: bool, as_json: bool) -> None:
     """Score quotes given on the command line."""
     from stance.text import normalise
 
-    predictor = load_predictor(model, target)
+    predictor = load_predictor(model, target, runtime)
     # Bytes of an argument that are no UTF-8 come as lone surrogates, which cannot be printed.
     printable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
     if not as_json:
@@ -46,32 +51,63 @@ def score(texts: tuple[str, ...], model: str, target: str | None, explain: bool,
 
 
 @click.command(cls=Command, epilog="stance predict quotes.csv --output scored.csv --text-column quote")
-@click.argument("input", metavar="INPUT")
-@click.option("--output", "-o", required=True, help="File to write; - is standard output.")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option("--output", "-o", required=True, help="File or folder to write; - is standard output.")
 @model_option
+@runtime_option
 @click.option("--text-column", default="text", show_default=True, help="The column that holds the quotes.")
 @click.option("--target", help="What the stance is towards, for a model that knows several targets.")
 @click.option("--prefix", default="", help="Put in front of the new columns, where INPUT has such names already.")
-@click.option("--replace", is_flag=True, help="Replace OUTPUT if it exists.")
+@click.option(
+    "--min-confidence", type=float, metavar="P", help="Write abstain for a label whose probability is below P."
+)
+@click.option(
+    "--language",
+    type=click.Choice(["en", "any"]),
+    default="en",
+    show_default=True,
+    help="en adds the column language, so that what is not English can be told; any leaves it out.",
+)
+@click.option("--part-rows", type=click.IntRange(1), help="Rows of a part of an output folder.  [default: 1048576]")
+@click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped, if there was one.")
+@click.option("--replace", is_flag=True, help="Start anew, and replace OUTPUT if it exists.")
 def predict(
-    input: str, output: str, model: str, text_column: str, target: str | None, prefix: str, replace: bool
+    inputs: tuple[str, ...],
+    output: str,
+    model: str,
+    runtime: str,
+    text_column: str,
+    target: str | None,
+    prefix: str,
+    min_confidence: float | None,
+    language: str,
+    part_rows: int | None,
+    resume: bool,
+    replace: bool,
 ) -> None:
-    """Score the quotes of a file: .csv .tsv .jsonl .parquet, or - for a stream of JSON lines.
+    """Score the quotes of files: .csv .tsv .jsonl .parquet, the texts packed (.gz .zst) or not.
 
-    OUTPUT gets every column of INPUT, unchanged and in order, and label, p_anti, p_neutral, p_pro. A row without a text
-    that can be read gets empty ones; it is kept and counted.
+    INPUT is a file, several, a folder, a pattern in quotation marks, or - for a stream of JSON lines. OUTPUT gets every
+    column of INPUT, unchanged and in order, and label, p_anti, p_neutral, p_pro. A row without a text that can be read
+    gets empty ones; it is kept and counted. An OUTPUT without a suffix, or with / at the end, is a folder of parts with
+    a manifest.json; several inputs need one.
     """
-    from stance.inference import predict_file
+    from stance.inference import PART_ROWS, predict_file
 
-    with _progress(input) as advance:
+    with _progress(inputs) as (rows, share), _how_to_resume(output, inputs):
         summary = predict_file(
-            input,
+            inputs,
             output,
-            load_predictor(model, target),
+            load_predictor(model, target, runtime),
             text_column=text_column,
             prefix=prefix,
+            language="en" if language == "en" else "any",
+            min_confidence=min_confidence,
             replace=replace,
-            progress=advance,
+            resume=resume,
+            part_rows=part_rows or PART_ROWS,
+            progress=rows,
+            share=share,
         )
     click.echo(_summary(summary, output), err=True)
 
@@ -117,22 +153,65 @@ def _highlight(text: str, attributions: "list[Attribution]") -> str:
 
 
 @contextmanager
-def _progress(source: str) -> Iterator[Callable[[int], None]]:
-    """A bar that counts rows, on a terminal only; yields what moves it on."""
+def _progress(inputs: Sequence[str]) -> Iterator[tuple[Callable[[int], None], Callable[[float], None]]]:
+    """A bar with the rows, their rate and the time left, on a terminal only.
+
+    Yields what is to be called with the rows of a batch, and with the share of the input that is read.
+    """
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}: {task.completed:,.0f} rows"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[done]:,} rows, {task.fields[rate]:,.0f} a second, left:"),
+        TimeRemainingColumn(),
+    )
+    what = inputs[0] if len(inputs) == 1 else f"{len(inputs)} inputs"
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(f"Scoring {source}", total=None)
-        yield lambda rows: bar.advance(task, rows)
+        task = bar.add_task(f"Scoring {what}", total=None, done=0, rate=0.0)
+        first: dict[str, tuple[int, float]] = {}
+
+        def rows(count: int) -> None:
+            done, now = bar.tasks[0].fields["done"] + count, time.monotonic()
+            begin, since = first.setdefault("batch", (done, now))  # the time before it went into loading the model
+            bar.update(task, done=done, rate=(done - begin) / max(now - since, 1e-3))
+
+        def share(done: float) -> None:
+            if not done:  # a stream, of which nobody knows the end
+                return
+            if bar.tasks[0].total is None:  # what an earlier run did must not count as fast work of this one
+                bar.reset(task, total=1.0, completed=done)  # type: ignore[arg-type]  # the bar counts any number
+            bar.update(task, completed=done)
+
+        yield rows, share
+
+
+@contextmanager
+def _how_to_resume(output: str, inputs: Sequence[str]) -> Iterator[None]:
+    """Say after an interruption from the keyboard that the work is not lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if "-" not in (output, *inputs):
+            click.echo("Interrupted: give the same command with --resume to go on.", err=True)
+        raise
 
 
 def _summary(summary: "Summary", output: str) -> str:
     labels = ", ".join(f"{count:,} {label}" for label, count in summary.labels.items())
+    abstained = f", {summary.abstained:,} abstain" if summary.abstained else ""
     missing = "".join(f"; {count:,} not scored ({reason})" for reason, count in summary.missing.items())
     cut = f"; {summary.cut:,} too long and cut" if summary.cut else ""
-    rate = summary.rows / summary.seconds if summary.seconds else 0.0
-    rows = f"{summary.rows:,} {'row' if summary.rows == 1 else 'rows'}"
-    return f"{rows}: {labels}{missing}{cut}; {rate:,.0f} rows a second. Wrote {output}"
+    codes = ", ".join(f"{code} {count:,}" for code, count in list(summary.languages.items())[:_NAMED])
+    foreign = f"; {sum(summary.languages.values()):,} not in English ({codes})" if codes else ""
+    repeated = f"; {summary.repeated:,} repeat a text" if summary.repeated else ""
+    before = f", {summary.before:,} of them before" if summary.before else ""
+    rate = (summary.rows - summary.before) / summary.seconds if summary.seconds else 0.0
+    rows = f"{summary.rows:,} {'row' if summary.rows == 1 else 'rows'}{before}"
+    parts = f" ({summary.parts} {'part' if summary.parts == 1 else 'parts'})" if summary.parts else ""
+    what = f"{labels}{abstained}{missing}{cut}{foreign}{repeated}"
+    return f"{rows}: {what}; {rate:,.0f} rows a second. Wrote {output}{parts}"

@@ -1,14 +1,20 @@
 """`stance build`, `stance train` and `stance evaluate`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from stance.cli._shared import MODELS, Command, load_classifier
+from stance.cli._shared import MODELS, Command, default_model, load_classifier, runtime_option
 from stance.errors import ConfigError, problem
+
+if TYPE_CHECKING:
+    from stance.evaluation import Decided, Evaluation
+    from stance.models import Classifier
+    from stance.schema import Example
 
 DATA_CONFIG: Final = Path("configs/data/disarmament.yaml")
 BUILDS: Final = Path("data/build")
@@ -69,7 +75,8 @@ def train(config: Path, assignments: tuple[str, ...], seed: int | None, out: Pat
 @click.command(
     cls=Command, epilog="stance evaluate experiments/models/tfidf --split test --split test_unseen --plots plots"
 )
-@click.argument("model")
+@click.argument("model", default=default_model, required=False, envvar="STANCE_MODEL", metavar="[MODEL]")
+@runtime_option
 @click.option(
     "--split", "splits", multiple=True, help="A split of the data; may be repeated.  [default: test and test_unseen]"
 )
@@ -83,9 +90,16 @@ def train(config: Path, assignments: tuple[str, ...], seed: int | None, out: Pat
 @click.option("--plots", type=click.Path(path_type=Path), help="Folder to write PNG plots to.")
 @click.option("--behaviour", is_flag=True, help="Run the behaviour suite instead: what the model cannot do.")
 @click.option("--suite", type=click.Path(path_type=Path), default=SUITE, show_default=True, help="Of --behaviour.")
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    metavar="P",
+    help="Show, too, what is decided, and how well, by those of confidence P or more.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def evaluate(
     model: str,
+    runtime: str,
     splits: tuple[str, ...],
     data: Path | None,
     file: Path | None,
@@ -95,44 +109,67 @@ def evaluate(
     plots: Path | None,
     behaviour: bool,
     suite: Path,
+    min_confidence: float | None,
     as_json: bool,
 ) -> None:
     """Measure MODEL on labelled data: scores with intervals, calibration, selective prediction, breakdowns.
 
+    MODEL is a folder or an MLflow address, by default the champion (stance promote), or experiments/models/tfidf.
     --data takes the project's own JSON lines, or a .csv, .tsv, .jsonl or .parquet table with text and label columns.
     """
     from stance import training
-    from stance.evaluation import table, write_plots
+    from stance.evaluation import decided_table, table, write_plots
 
     if behaviour:
-        _evaluate_behaviour(model, suite, as_json)
+        _evaluate_behaviour(model, runtime, suite, as_json)
         return
     if file is not None and (splits or data):
         raise ConfigError(problem("--data", "no --split and no --dataset beside it", "both", "Give one of them."))
-    classifier = load_classifier(model)
+    classifier = load_classifier(model, runtime)
     if file is not None:
         columns = {"text": text_column, "label": label_column, "group": group_column}
         chosen = {file.name: training.read_labelled(file, columns)}
     else:
         chosen = training.read_splits(classifier, splits or ("test", "test_unseen"), data)
-    evaluations = {name: training.score(classifier, examples) for name, examples in chosen.items()}
+    found = {name: _judged(classifier, examples, min_confidence) for name, examples in chosen.items()}
+    evaluations = {name: evaluation for name, (evaluation, _) in found.items()}
+    points = {name: point for name, (_, point) in found.items() if point}
     if as_json:
-        click.echo(json.dumps({name: evaluation.as_dict() for name, evaluation in evaluations.items()}, indent=2))
+        tree = {name: evaluation.as_dict() for name, evaluation in evaluations.items()}
+        for name, point in points.items():
+            tree[name]["decided"] = point.as_dict()
+        click.echo(json.dumps(tree, indent=2))
     else:
-        click.echo(table(evaluations), nl=False)
+        click.echo(table(evaluations) + ("\n" + decided_table(points) if points else ""), nl=False)
     if plots is not None:
         for name, evaluation in evaluations.items():
             for path in write_plots(evaluation, plots / Path(name).stem, name):
                 click.echo(f"Wrote {path}", err=True)
 
 
-def _evaluate_behaviour(model: str, suite: Path, as_json: bool) -> None:
+def _judged(
+    classifier: "Classifier", examples: "Sequence[Example]", least: float | None
+) -> "tuple[Evaluation, Decided | None]":
+    """The evaluation of the classifier, and what those of confidence `least` or more are worth."""
+    from stance import training
+    from stance.evaluation import decided
+    from stance.schema import label_indices
+
+    probabilities = classifier.predict_proba([example.query for example in examples])
+    evaluation = training.judge(classifier, examples, probabilities)
+    if least is None:
+        return evaluation, None
+    gold = label_indices([example.label for example in examples])
+    return evaluation, decided(gold, probabilities, [example.group for example in examples], least)
+
+
+def _evaluate_behaviour(model: str, runtime: str, suite: Path, as_json: bool) -> None:
     """Print how the model fails the cases of a suite, with all failures in JSON and two of each capability in text."""
     from stance.evaluation import behaviour_table, read_suite, run_suite
     from stance.schema import Query
 
     capabilities = read_suite(suite)
-    classifier = load_classifier(model)
+    classifier = load_classifier(model, runtime)
     outcomes = run_suite(capabilities, lambda texts: classifier.predict_proba([Query(text) for text in texts]))
     if as_json:
         click.echo(json.dumps([asdict(outcome) | {"rate": outcome.rate} for outcome in outcomes], indent=2))

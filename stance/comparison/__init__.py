@@ -1,9 +1,11 @@
 """Several tracked runs go in; scores, settings that differ and paired tests on the same statements come out.
 
-`find` reads runs from MLflow, `compare` groups the seeds of a config and tests each pair, and `text`, `markdown` and
-`as_csv` show what came out. The statistics are in `paired`.
+`find` reads runs from MLflow, `compare` groups the seeds of a config and tests each pair, and `text`, `markdown`,
+`as_csv` and, with the `detail` of each run, `page` show what came out. The statistics are in `paired`.
 """
 
+from stance.comparison.details import Details, detail
+from stance.comparison.page import page
 from stance.comparison.paired import METRICS, Metric
 from stance.comparison.runs import EXPERIMENT, Found, Read, Run, find
 from stance.comparison.systems import Changed, Comparison, Pair, System, compare
@@ -14,6 +16,7 @@ __all__ = [
     "METRICS",
     "Changed",
     "Comparison",
+    "Details",
     "Found",
     "Metric",
     "Pair",
@@ -22,7 +25,9 @@ __all__ = [
     "System",
     "as_csv",
     "compare",
+    "detail",
     "find",
     "markdown",
+    "page",
     "text",
 ]

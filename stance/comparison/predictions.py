@@ -2,7 +2,8 @@
 
 Ours has the columns `id, group, theatre, actor_type, text, label, predicted, p_anti, p_neutral, p_pro`. Of a run that
 other code logged only `id`, `group`, `label` and `predicted` are needed; without probabilities there is no calibration
-error, without `text` no text to show. What is read is data from anywhere: it is checked here and trusted behind.
+error, without `text` no text to show, without `theatre` no breakdown. What is read is data from anywhere: it is checked
+here and trusted behind.
 """
 
 import csv
@@ -31,7 +32,7 @@ _SHOWN: Final = 3
 class Predictions:
     """`n` statements in the order of their ids, with gold and predicted labels as positions in `LABELS`, shape (n,).
 
-    `probabilities` has the shape (n, k), or is `None` where the run logged none; a missing text is empty.
+    `probabilities` has the shape (n, k), or is `None` where the run logged none; a missing text or theatre is empty.
     """
 
     ids: tuple[str, ...]
@@ -40,6 +41,7 @@ class Predictions:
     gold: IntArray
     predicted: IntArray
     probabilities: FloatArray | None
+    theatres: tuple[str, ...] = ()
 
 
 def read_predictions(path: Path, where: str) -> Predictions:
@@ -64,6 +66,7 @@ def read_predictions(path: Path, where: str) -> Predictions:
         _labels(rows, "label", where),
         _labels(rows, "predicted", where),
         _probabilities(rows, where) if PROBABILITIES[0] in rows[0] else None,
+        tuple(row.get("theatre", "") for row in rows),
     )
 
 
@@ -124,7 +127,7 @@ def _columns(there: Sequence[str], where: str) -> list[str]:
     if missing:
         needed = f"the columns {', '.join(NEEDED)} (and {', '.join(PROBABILITIES)} or none of these)"
         raise DataError(problem(where, needed, f"none named {', '.join(missing)}", "Log the missing columns."))
-    return [*NEEDED, *given, *(("text",) if "text" in there else ())]
+    return [*NEEDED, *given, *(name for name in ("text", "theatre") if name in there)]
 
 
 def _labels(rows: Sequence[Mapping[str, str]], column: str, where: str) -> IntArray:

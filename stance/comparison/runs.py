@@ -27,12 +27,18 @@ _ALL: Final = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run in MLflow: `params` are those that may differ between configs, so neither its name nor its seed."""
+    """A run in MLflow: `params` are those that may differ between configs, so neither its name nor its seed.
+
+    `seconds` is what its training took or, where that is not known, all of the run; `share` is that of the training
+    groups which a point of a learning curve had.
+    """
 
     id: str
     name: str
     seed: str | None
     params: Mapping[str, str]
+    seconds: float | None = None
+    share: float | None = None
 
     @property
     def title(self) -> str:
@@ -50,23 +56,26 @@ class Read:
 
 @dataclass(slots=True)
 class Found:
-    """The runs to compare, and lines about what was left out."""
+    """The runs to compare, the points of their learning curves, and lines about what was left out."""
 
     runs: list[Read] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    curve: list[Read] = field(default_factory=list)
 
 
-def find(names: Sequence[str], split: str, filter_string: str | None = None) -> Found:
+def find(names: Sequence[str], split: str, filter_string: str | None = None, curves: bool = False) -> Found:
     """Return the runs that `names` stand for, with their predictions of `split`.
 
     A name is a run id, an experiment, a run name or the name of a config. A run id is taken as it is; of all else the
     finished runs, and of those with one name and seed the newest. A run without predictions is an error where it was
-    named, and left out where its experiment was.
+    named, and left out where its experiment was. Of what `stance experiment` logged, cells of other splits, folds and
+    models trained on a share of the data do not count, unless named by their ids.
 
     Args:
         names: none stand for the experiment `disarmament`.
         split: such as `test_unseen`.
         filter_string: an MLflow filter that the runs of an experiment have to pass.
+        curves: whether to read the points of learning curves as well.
 
     Raises:
         ConfigError: MLflow does not understand the filter, or there is nothing that it could filter.
@@ -75,10 +84,15 @@ def find(names: Sequence[str], split: str, filter_string: str | None = None) -> 
     _check(split)
     found = Found()
     taken: dict[str, Run] = {}
+    points: dict[str, Run] = {}
     demanded: set[str] = set()
     experiments = 0
     for name in names or (EXPERIMENT,):
-        runs, is_experiment = _runs_of(name, filter_string, found.left_out)
+        logged, is_experiment = _logged_as(name, filter_string)
+        if is_experiment:
+            found.left_out += _unfinished(logged, split)
+        runs = _chosen(name, logged, split, found.left_out)
+        points |= {run.id: run for run in _points(logged, split)}
         experiments += is_experiment
         taken |= {run.id: run for run in runs}
         demanded |= set() if is_experiment else {run.id for run in runs}
@@ -91,6 +105,7 @@ def find(names: Sequence[str], split: str, filter_string: str | None = None) -> 
             if run.id in demanded:
                 raise
             found.left_out.append(str(error))
+    found.curve = [Read(run, _fetch(run, split)) for run in points.values()] if curves else []
     if not found.runs:
         got = "none" if filter_string is None else "none that passes the filter"
         raise DataError(_none(" ".join(names) or EXPERIMENT, split, got, found.left_out))
@@ -116,42 +131,83 @@ def _check(split: str) -> None:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 
-def _runs_of(name: str, filter_string: str | None, left_out: list[str]) -> tuple[list[Run], bool]:
-    """The runs that one name stands for, and whether it is an experiment."""
+def _logged_as(name: str, filter_string: str | None) -> tuple[list[Any], bool]:
+    """The runs that one name stands for, newest first, as MLflow has them, and whether it is an experiment."""
     import mlflow
 
     if matched := _ID.fullmatch(name):
         with _asking(name, DataError, "Check the id and MLFLOW_TRACKING_URI."):
-            return [_run(mlflow.get_run(matched[1]))], False
+            return [mlflow.get_run(matched[1])], False
     with _asking(name, DataError, "Check MLFLOW_TRACKING_URI."):
         experiment = mlflow.get_experiment_by_name(name)
     if experiment is not None:
         error = DataError if filter_string is None else ConfigError
         with _asking("--filter" if filter_string else name, error, "Correct it, or check MLFLOW_TRACKING_URI."):
-            logged = _search([experiment.experiment_id], filter_string or "")
-        return _newest(name, logged, left_out), True
+            return _search([experiment.experiment_id], filter_string or ""), True
     with _asking(name, DataError, "Check MLFLOW_TRACKING_URI."):
         experiments = mlflow.search_experiments()
         logged = _search([one.experiment_id for one in experiments], "")
     # Compared here rather than by MLflow, whose filters cannot hold a name with both kinds of quotes.
+    logged = [one for one in logged if one.info.status == "FINISHED"]
     chosen = [one for one in logged if name in (one.info.run_name, _run(one).name)]
     if not chosen:
         known = {clean(str(one.info.run_name)) for one in logged} | {_run(one).name for one in logged}
         known |= {clean(one.name) for one in experiments}
         todo = f"Look at them with: make ui.{nearest(name, sorted(known))}"
         raise DataError(problem(clean(name), "a run id, an experiment, a run or a config", "no such name", todo))
-    return _newest(name, chosen, left_out), False
+    return chosen, False
+
+
+def _chosen(name: str, logged: Sequence[Any], split: str, left_out: list[str]) -> list[Run]:
+    """The runs to compare: a run named by its id as it is, of others those that count."""
+    if _ID.fullmatch(name):
+        return [_run(one) for one in logged]
+    counting = [one for one in logged if one.info.status == "FINISHED" and _counts(one.data.tags, split)]
+    return _newest(name, [one for one in counting if _run(one).share in (None, 1.0)], left_out)
+
+
+def _counts(tags: Mapping[str, str], split: str) -> bool:
+    """Whether a run is no part of another and, where it tells what it predicts, predicts `split`."""
+    if tags.get(tracking.ROLE) in ("experiment", "fold"):
+        return False
+    return tracking.SPLITS not in tags or split in tags[tracking.SPLITS].split(",")
+
+
+def _points(logged: Sequence[Any], split: str) -> list[Run]:
+    """The points of learning curves, of those with one name, seed and share the newest."""
+    newest: dict[tuple[str, str | None, float | None], Run] = {}
+    for one in logged:
+        run = _run(one)
+        if run.share is not None and one.info.status == "FINISHED" and _counts(one.data.tags, split):
+            newest.setdefault((run.name, run.seed, run.share), run)
+    return list(newest.values())
+
+
+def _unfinished(logged: Sequence[Any], split: str) -> list[str]:
+    """A line for each cell of an experiment that has no finished run, with what its newest run ended with."""
+    cells: dict[str, Any] = {}
+    for one in logged:
+        tags = one.data.tags
+        if tags.get(tracking.ROLE) == "cell" and _counts(tags, split):
+            key = tags.get(tracking.CELL, one.info.run_id)
+            cells[key] = one if one.info.status == "FINISHED" else cells.get(key, one)
+    lines = []
+    for key, one in cells.items():
+        if one.info.status != "FINISHED":
+            ended = "not ended" if one.info.status == "RUNNING" else one.info.status.lower()
+            reason = clean(one.data.tags.get(tracking.ERROR, ""))
+            lines.append(f"{clean(key)} ({one.info.run_id[:8]}): {ended}{f': {reason}' if reason else ''}")
+    return lines
 
 
 def _search(experiments: Sequence[str], filter_string: str) -> list[Any]:
-    """The finished runs of experiments, newest first."""
+    """The runs of experiments, newest first."""
     import mlflow
 
     logged = mlflow.search_runs(
         experiment_ids=list(experiments), filter_string=filter_string, max_results=_ALL, output_format="list"
     )
-    finished = [one for one in logged if one.info.status == "FINISHED"]
-    return sorted(finished, key=lambda one: (-one.info.start_time, one.info.run_id))
+    return sorted(logged, key=lambda one: (-one.info.start_time, one.info.run_id))
 
 
 def _newest(name: str, logged: Sequence[Any], left_out: list[str]) -> list[Run]:
@@ -174,7 +230,22 @@ def _run(logged: Any) -> Run:
     run_name = clean(str(logged.info.run_name or "")) or logged.info.run_id
     matched = _SEEDED.fullmatch(run_name)
     name = params.pop("name", None) or (matched[1] if matched else run_name)
-    return Run(logged.info.run_id, name, params.pop("seed", None) or (matched[2] if matched else None), params)
+    seed = params.pop("seed", None) or (matched[2] if matched else None)
+    return Run(logged.info.run_id, name, seed, params, _seconds(logged), _share(logged.data.tags))
+
+
+def _seconds(logged: Any) -> float | None:
+    told: float | None = logged.data.metrics.get("train_seconds")
+    if told is not None or logged.info.end_time is None:
+        return told
+    return float(logged.info.end_time - logged.info.start_time) / 1000
+
+
+def _share(tags: Mapping[str, str]) -> float | None:
+    try:
+        return float(tags[tracking.SHARE])
+    except (KeyError, ValueError):
+        return None
 
 
 def _fetch(run: Run, split: str) -> Predictions:

@@ -23,7 +23,7 @@ GAP: Final = "  "
 _LONGEST: Final = 32
 """Characters of a name or a value in a table; CSV has them whole."""
 
-_FEW_GROUPS: Final = 20
+FEW_GROUPS: Final = 20
 """Below so many groups bootstrap intervals are too narrow and its p-values too small (`evaluation.intervals`)."""
 
 _HASH: Final = re.compile(r"[0-9a-f]{32,}")
@@ -37,7 +37,7 @@ _NUMBER: Final = re.compile(r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class Table:
     """Cells under a heading, its columns' names and notes; a missing cell is a dash."""
 
     heading: str
@@ -73,7 +73,7 @@ def as_csv(comparison: Comparison, changed: int = 0) -> str:
     """Return every number, unrounded, as a row of a CSV table; what cannot be given is an empty value.
 
     A foreign text that begins with = + - @ gets an apostrophe in front, as a spreadsheet would run it as a formula
-    (OWASP, "CSV injection").
+    (OWASP, "CSV injection"); tabs and line breaks, which could come before these, do not get that far. Numbers stay.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -83,19 +83,25 @@ def as_csv(comparison: Comparison, changed: int = 0) -> str:
     return out.getvalue()
 
 
-def _tables(comparison: Comparison, changed: int) -> Iterator[_Table]:
-    yield _runs(comparison)
+def _tables(comparison: Comparison, changed: int) -> Iterator[Table]:
+    yield runs_table(comparison)
     if comparison.settings:
-        names = tuple(_short(system.name) for system in comparison.systems)
-        rows = [(_short(name), *map(_value, values)) for name, values in comparison.settings.items()]
-        yield _Table("Settings that differ", ("setting", *names), tuple(rows))
+        yield settings_table(comparison)
     if comparison.pairs:
-        yield _tests(comparison)
+        yield tests_table(comparison)
     for pair in comparison.pairs if changed else ():
         yield _statements(pair, changed)
 
 
-def _runs(comparison: Comparison) -> _Table:
+def settings_table(comparison: Comparison) -> Table:
+    """Return the settings that differ between systems."""
+    names = tuple(_short(system.name) for system in comparison.systems)
+    rows = [(_short(name), *map(_value, values)) for name, values in comparison.settings.items()]
+    return Table("Settings that differ", ("setting", *names), tuple(rows))
+
+
+def runs_table(comparison: Comparison) -> Table:
+    """Return the scores of the systems."""
     metric = comparison.metric
     head = ("run", "seeds", metric, "range", f"{LEVEL:.0%} interval", *_extra(comparison), "ece", "id")
     rows = [_run(system, comparison) for system in comparison.systems]
@@ -106,9 +112,9 @@ def _runs(comparison: Comparison) -> _Table:
     else:
         drawn = f"{comparison.groups:,} groups, {comparison.resamples:,} resamples, seed {comparison.seed}"
         notes.append(f"Interval: percentile bootstrap of the mean over {drawn}.")
-    if 1 < comparison.groups < _FEW_GROUPS:
-        notes.append(f"Fewer than {_FEW_GROUPS} groups: intervals are too narrow and bootstrap p-values too small.")
-    return _Table(
+    if 1 < comparison.groups < FEW_GROUPS:
+        notes.append(f"Fewer than {FEW_GROUPS} groups: intervals are too narrow and bootstrap p-values too small.")
+    return Table(
         f"{comparison.split}: {comparison.n:,} statements in {comparison.groups:,} groups",
         head,
         tuple(rows),
@@ -135,7 +141,8 @@ def _run(system: System, comparison: Comparison) -> tuple[str, ...]:
     )
 
 
-def _tests(comparison: Comparison) -> _Table:
+def tests_table(comparison: Comparison) -> Table:
+    """Return the paired tests."""
     head = ("pair", comparison.metric, f"{LEVEL:.0%} interval", "won/lost", "p", "(Holm)", "McNemar", "(Holm)")
     rows = []
     for pair in comparison.pairs:
@@ -150,10 +157,10 @@ def _tests(comparison: Comparison) -> _Table:
     ]
     if any(len(system.seeds) > 1 for system in comparison.systems):
         notes.append("Of several seeds, won/lost and McNemar count the label that most of them predict.")
-    return _Table("Differences", head, tuple(rows), tuple(notes))
+    return Table("Differences", head, tuple(rows), tuple(notes))
 
 
-def _statements(pair: Pair, changed: int) -> _Table:
+def _statements(pair: Pair, changed: int) -> Table:
     heading = f"{_title(pair)}: {len(pair.changed):,} statements with another label"
     shown = pair.changed[:changed]
     rows = [(one.outcome, _short(one.id), one.gold, one.one, one.other) for one in shown]
@@ -162,7 +169,7 @@ def _statements(pair: Pair, changed: int) -> _Table:
     room = max(_LONGEST, WIDTH - used)
     texts = tuple((*row, _clipped(clean(one.text), room)) for row, one in zip(rows, shown, strict=True))
     rest = len(pair.changed) - len(shown)
-    return _Table(heading, (*head, "text"), texts, (f"... and {rest:,} more",) if rest else ())
+    return Table(heading, (*head, "text"), texts, (f"... and {rest:,} more",) if rest else ())
 
 
 def _long(comparison: Comparison, changed: int) -> Iterator[tuple[str | float, ...]]:

@@ -90,12 +90,15 @@ def build(config: DataConfig, folder: Path, replace: bool = False) -> Build:
     examples = [example for annotation in annotations if (example := _example(annotation, config.votes)) is not None]
     pairs = cleaning.similar_pairs(examples, config.cleaning.cluster)
     groups = splits.group(examples, pairs, config.splits)
-    examples = [changed_copy(example, group=group) for example, group in zip(examples, groups, strict=True)]
+    torn = {at for at, group in enumerate(groups) if group is None}
+    examples = [changed_copy(e, group=group or e.id) for e, group in zip(examples, groups, strict=True)]
     evaluation = {id_ for id_, split in fixed.items() if split != splits.TRAIN}
     removed = cleaning.duplicates(examples, pairs, config.cleaning.duplicate, evaluation)
     clashes = cleaning.contradictions(examples, pairs, config.cleaning.duplicate)
-    kept = [example for position, example in enumerate(examples) if position not in removed]
+    kept = [example for position, example in enumerate(examples) if position not in removed and position not in torn]
     homes = splits.assign(kept, fixed, config.splits)
+    held_back = [example for example, home in zip(kept, homes, strict=True) if not home]
+    held_back += [examples[at] for at in sorted(torn - removed.keys())]
     shared = _by_split(kept, homes)
     checks.check_leaks(shared, config.splits)
     facts = Facts(
@@ -103,9 +106,7 @@ def build(config: DataConfig, folder: Path, replace: bool = False) -> Build:
         without_majority=len(annotations) - len(examples),
         duplicates=[(examples[gone].id, examples[stays].id) for gone, stays in sorted(removed.items())],
         contradictions=[(examples[pair.first].id, examples[pair.second].id) for pair in clashes],
-        held_back=dict(
-            Counter(example.kind or "unknown" for example, home in zip(kept, homes, strict=True) if not home)
-        ),
+        held_back=dict(Counter(example.kind or "unknown" for example in held_back)),
         agreement=votes.agreement(annotations),
     )
     return _write(config, shared, facts, folder, replace)

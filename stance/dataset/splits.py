@@ -24,7 +24,7 @@ from pydantic import Field, model_validator
 from stance.config import Settings
 from stance.dataset.cleaning import Pair
 from stance.errors import DataError, problem
-from stance.schema import Example, label_indices
+from stance.schema import INVENTED, Example, label_indices
 
 TRAIN: Final = "train"
 VALIDATION: Final = "validation"
@@ -56,8 +56,30 @@ class SplitSettings(Settings):
         return self
 
 
-def group(examples: Sequence[Example], pairs: Sequence[Pair], settings: SplitSettings) -> list[str]:
-    """Return the group of each of `n` examples: the smallest id among all that are tied to it, even in a chain."""
+def group(examples: Sequence[Example], pairs: Sequence[Pair], settings: SplitSettings) -> list[str | None]:
+    """Return the group of each of `n` examples: the smallest id among all that are tied to it, even in a chain.
+
+    Invented statements change no group, so that more of them leave every split as it was: they join the one group that
+    they are tied to, and have none (`None`) where they are tied to several.
+    """
+    late = {position for position, example in enumerate(examples) if example.kind == INVENTED}
+    ties = list(_ties(examples, pairs, settings))
+    names = _components(examples, [tie for tie in ties if late.isdisjoint(tie)])
+    joined = _components(examples, [tie for tie in ties if late.issuperset(tie)])
+    touched: dict[str, set[str]] = defaultdict(set)
+    for tie in ties:
+        for position, other in (tie, tie[::-1]):
+            if position in late and other not in late:
+                touched[joined[position]].add(names[other])
+    found: list[str | None] = list(names)
+    for position in late:
+        others = sorted(touched[joined[position]]) or [joined[position]]
+        found[position] = others[0] if len(others) == 1 else None
+    return found
+
+
+def _components(examples: Sequence[Example], ties: Sequence[tuple[int, int]]) -> list[str]:
+    """Return the smallest id among all examples that `ties` connect with each of `n` examples."""
     parent = list(range(len(examples)))
 
     def root(node: int) -> int:
@@ -66,7 +88,7 @@ def group(examples: Sequence[Example], pairs: Sequence[Pair], settings: SplitSet
             node = parent[node]
         return node
 
-    for one, other in _ties(examples, pairs, settings):
+    for one, other in ties:
         parent[root(one)] = root(other)
     smallest: dict[int, str] = {}
     for node, example in enumerate(examples):
@@ -104,7 +126,8 @@ def _ties(examples: Sequence[Example], pairs: Sequence[Pair], settings: SplitSet
     if "near_duplicates" in settings.group_by:
         yield from ((pair.first, pair.second) for pair in pairs)
     first: dict[tuple[str, str], int] = {}
-    for position, example in enumerate(examples):
+    for position in sorted(range(len(examples)), key=lambda at: examples[at].kind == INVENTED):
+        example = examples[position]
         values = {
             "page": example.source_url,
             "base": example.base or example.id,

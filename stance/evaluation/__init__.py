@@ -6,6 +6,7 @@ before they come here. Gold labels are positions in `stance.schema.LABELS`, and 
 one (the first of them where several are equally probable). scipy and matplotlib are imported only when they are needed.
 """
 
+from stance.evaluation.abstention import Decided, decided
 from stance.evaluation.behaviour import Outcome, behaviour_table, read_suite, run_suite
 from stance.evaluation.calibration import Bin, expected_calibration_error, fit_temperature, reliability
 from stance.evaluation.intervals import Estimate, Interval, bootstrap, resampled_rows
@@ -13,11 +14,12 @@ from stance.evaluation.metrics import LOWER_IS_BETTER, confusion, scores
 from stance.evaluation.plots import write_plots
 from stance.evaluation.report import Evaluation, Majority, Slice, evaluate
 from stance.evaluation.selective import Point, accuracy_at_coverage, aurc, coverage_at_accuracy, risk_coverage
-from stance.evaluation.tables import table
+from stance.evaluation.tables import decided_table, table
 
 __all__ = [
     "LOWER_IS_BETTER",
     "Bin",
+    "Decided",
     "Estimate",
     "Evaluation",
     "Interval",
@@ -31,6 +33,8 @@ __all__ = [
     "bootstrap",
     "confusion",
     "coverage_at_accuracy",
+    "decided",
+    "decided_table",
     "evaluate",
     "expected_calibration_error",
     "fit_temperature",

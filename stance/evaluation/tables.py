@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from stance.errors import DataError, problem
+from stance.evaluation.abstention import Decided
 from stance.evaluation.intervals import LEVEL, Estimate
 from stance.evaluation.metrics import LOWER_IS_BETTER
 from stance.evaluation.report import MAJORITY_METRICS, Evaluation, Slice
@@ -31,6 +32,17 @@ def table(evaluations: Mapping[str, Evaluation], breakdown: bool = True) -> str:
         blocks.append("\n".join(_confusion(name, evaluation)))
         blocks += ["\n".join(_facet(name, facet, evaluation)) for facet in evaluation.facets]
     return "\n\n".join(blocks) + "\n"
+
+
+def decided_table(found: Mapping[str, Decided]) -> str:
+    """Return what named sets of statements are worth at one threshold, a line each."""
+    rows = [["", "decided", "share", "accuracy", "macro_f1"]]
+    for name, point in found.items():
+        rows.append(
+            [name, f"{point.n:,}", f"{point.coverage:.3f}", _estimate(point.accuracy), _estimate(point.macro_f1)]
+        )
+    threshold = next(iter(found.values())).threshold
+    return "\n".join([f"statements of a confidence of {threshold:g} or more", *_aligned(rows, right=(1,))]) + "\n"
 
 
 def _side_by_side(evaluations: Mapping[str, Evaluation]) -> Iterator[list[list[str]]]:
@@ -124,6 +136,8 @@ def _slice(part: Slice) -> list[str]:
 
 
 def _estimate(estimate: Estimate) -> str:
+    if math.isnan(estimate.value):
+        return "-"
     if math.isnan(estimate.low):
         return f"{estimate.value:.3f}"
     return f"{estimate.value:.3f} [{estimate.low:.2f}, {estimate.high:.2f}]"

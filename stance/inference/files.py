@@ -1,65 +1,39 @@
-"""A file of texts -> the same file with predictions, row by row, in memory that does not grow with it.
+"""Files of texts -> the same files with predictions, in memory that does not grow with them.
 
 The output holds every row and every column of the input, unchanged and in order, and `label`, `p_anti`, `p_neutral`,
-`p_pro` behind them. A row that cannot be scored stays, with these four empty, and is counted by its reason. Input and
-output have the same format: each can hold what another cannot (types, bytes that are no UTF-8, columns of one name), so
-a conversion could not leave the values alone.
+`p_pro` behind them, then `language` on request. A row that cannot be scored stays, with these empty, and is counted by
+its reason. Input and output have the same format: each can hold what another cannot (types, bytes that are no UTF-8,
+columns of one name), so a conversion could not leave the values alone.
 
-The output appears whole or not at all.
+The output appears whole or not at all. Until then it is in the making (`stance.inference.unfinished`), and what is
+there after an interruption can be resumed: the result is that of a run which was never interrupted, byte for byte.
 """
 
-import io
-import os
-import secrets
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final, cast
 
 from stance.errors import ConfigError, DataError, problem
-from stance.inference import delimited, jsonlines
-from stance.inference.predictor import MAX_CHARACTERS, Predictor, missing_reason
-from stance.inference.rows import Broken, Cell, Columns, Job, Reason, readable
-from stance.schema import LABELS, Label, Prediction
-
-STREAM: Final = "-"
-"""In place of a file name: JSON lines on standard input or output."""
-
-
-def _rewrite_parquet(job: Job) -> None:
-    from stance.inference import parquet  # pyarrow takes longer to import than a short JSON stream to score
-
-    parquet.rewrite(job)
-
-
-FORMATS: Final[Mapping[str, str]] = {
-    ".csv": "CSV",
-    ".tsv": "TSV",
-    ".jsonl": "JSON lines",
-    ".ndjson": "JSON lines",
-    ".parquet": "Parquet",
-}
-"""The format that goes with the suffix of a file name."""
-
-_REWRITE: Final[Mapping[str, Callable[[Job], None]]] = {
-    "CSV": partial(delimited.rewrite, delimiter=","),
-    "TSV": partial(delimited.rewrite, delimiter="\t"),
-    "JSON lines": jsonlines.rewrite,
-    "Parquet": _rewrite_parquet,
-}
+from stance.inference.cache import Cache
+from stance.inference.inputs import STREAM, Input, find
+from stance.inference.output import target
+from stance.inference.predictor import Predictor
+from stance.inference.rows import Position, Reason, Table
+from stance.inference.runs import PART_ROWS, Hooks, Language, Options, Plan, carry_out
+from stance.inference.scorer import Counts, Scorer
+from stance.schema import LABELS, Label
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What became of `rows` rows in `seconds` of wall time.
+    """What became of `rows` rows, of which `before` were there when the run was resumed, the others in `seconds`.
 
-    `rows` is `scored` plus the counts of `missing` by reason; `labels` counts the scored rows in the order of `LABELS`;
-    `cut` of these were longer than `MAX_CHARACTERS`.
+    `rows` is `scored` plus the counts of `missing` by reason; `labels` counts the scored rows in the order of `LABELS`,
+    those that got none are `abstained`; `cut` of them were longer than `MAX_CHARACTERS`, `repeated` have a text that
+    came before; `languages` counts those in other languages than English; `parts` are the files of a folder.
     """
 
     rows: int
@@ -68,135 +42,116 @@ class Summary:
     cut: int
     labels: Mapping[Label, int]
     seconds: float
+    abstained: int = 0
+    repeated: int = 0
+    languages: Mapping[str, int] = field(default_factory=dict)
+    parts: int = 0
+    before: int = 0
 
 
 def predict_file(
-    source: str | Path,
+    source: str | Path | Sequence[str | Path],
     output: str | Path,
     predictor: Predictor,
     *,
     text_column: str = "text",
     prefix: str = "",
+    language: Language = "any",
+    min_confidence: float | None = None,
     replace: bool = False,
+    resume: bool = False,
     batch_rows: int = 4096,
+    part_rows: int = PART_ROWS,
     progress: Callable[[int], None] | None = None,
+    share: Callable[[float], None] | None = None,
 ) -> Summary:
-    """Write the rows of `source` with their predictions to `output`.
+    """Write the rows of `source`, one or several names, with their predictions to `output`.
 
-    A file name ends in one of `FORMATS`, the same format for both; `-` is a stream of JSON lines, answered as they
-    arrive. A table with a header and no rows is copied with the new columns. `prefix` goes in front of their names.
-    `progress` is called with the number of rows of each batch, of `batch_rows` at most, once it is scored.
+    The names are explained in `stance.inference.inputs`, the output in `stance.inference.output`; `-` is a stream of
+    JSON lines, answered as they arrive. A table with a header and no rows is copied with the new columns. `prefix` goes
+    in front of their names. A label whose probability is below `min_confidence` becomes `abstain`. `language="en"` adds
+    the column `language`. A folder gets parts of `part_rows` rows, or up to a batch more.
+
+    With `resume` an interrupted run goes on, and starts if there was none; with `replace` it starts anew, and may
+    replace the output. `progress` is called with the number of rows of each batch, of `batch_rows` at most, once it is
+    scored, and `share` with the share of the input, from 0 to 1.
 
     Raises:
-        ConfigError: `batch_rows` is not positive.
+        ConfigError: a setting is out of range or does not go with another.
         DataError: a file is missing, empty, damaged, of an unknown or another format, or cannot be read or written; the
-            text column is not there; a new column is; `output` is `source`, or exists and `replace` is false.
+            text column is not there; a new column is; `output` is an input, or exists and `replace` is false; another
+            process is writing it; an interrupted run is there and neither `resume` nor `replace` is given, or it had
+            another model, input or setting.
         BrokenPipeError: the reader of standard output is gone.
     """
-    if batch_rows < 1:
-        raise ConfigError(problem("batch_rows", "a positive number", str(batch_rows), "Raise it."))
     start = time.perf_counter()
-    form = _common_format(str(source), str(output))
-    tally = _Tally(predictor, progress)
-    with _opened(source) as rows, _sink(source, output, replace) as sink:
-        live = str(source) == STREAM
-        where = "standard input" if live else str(source)
-        _REWRITE[form](Job(rows, sink, where, Columns(text_column, prefix), batch_rows, tally.score, live))
-    return tally.summary(time.perf_counter() - start)
+    names = [str(name) for name in ([source] if isinstance(source, str | Path) else source)]
+    options = Options(text_column, prefix, language, min_confidence, batch_rows, part_rows)
+    _check(options, names, resume, replace)
+    inputs = find(names)
+    cache = Cache()
+    scorer = Scorer(predictor, cache, language == "en", min_confidence)
+    hooks = Hooks(progress, share)
+    before = 0
+    parts = 0
+    if str(output) == STREAM:
+        _check_formats(inputs, STREAM, "JSON lines")
+        tables = [file.table(options.columns, batch_rows) for file in inputs]
+        with _writing("standard output"):
+            _stream(tables, scorer, hooks)
+    else:
+        goal = target(str(output), len(inputs) > 1)
+        if goal.kind:
+            _check_formats(inputs, goal.name, goal.kind.form)
+        with _writing(goal.name):
+            before, parts = carry_out(Plan(goal, names, inputs, options), scorer, cache, resume, replace, hooks)
+    return _summary(scorer.counts, before, parts, time.perf_counter() - start)
 
 
-class _Tally:
-    """Scores cells and counts what came of them."""
-
-    def __init__(self, predictor: Predictor, progress: Callable[[int], None] | None) -> None:
-        self._predictor = predictor
-        self._progress = progress
-        self._rows = self._cut = 0
-        self._missing: Counter[Reason] = Counter()
-        self._labels: Counter[Label] = Counter()
-
-    def score(self, cells: Sequence[Cell]) -> list[Prediction | None]:
-        texts = [None if isinstance(cell, Broken) else cell for cell in cells]
-        predictions = self._predictor.predict(texts)
-        for cell, text, prediction in zip(cells, texts, predictions, strict=True):
-            if prediction is not None:
-                self._labels[prediction.label] += 1
-                self._cut += text is not None and len(text) > MAX_CHARACTERS
-            elif reason := cell.reason if isinstance(cell, Broken) else missing_reason(text):
-                self._missing[reason] += 1
-        self._rows += len(cells)
-        if self._progress is not None:
-            self._progress(len(cells))
-        return predictions
-
-    def summary(self, seconds: float) -> Summary:
-        labels = {label: self._labels[label] for label in LABELS}
-        return Summary(self._rows, self._labels.total(), dict(self._missing), self._cut, labels, seconds)
+def _check(options: Options, names: Sequence[str], resume: bool, replace: bool) -> None:
+    for name, value in (("batch_rows", options.batch_rows), ("part_rows", options.part_rows)):
+        if value < 1:
+            raise ConfigError(problem(name, "a positive number", str(value), "Raise it."))
+    least = options.min_confidence
+    if least is not None and not 1 / len(LABELS) < least <= 1:
+        todo = f"The largest of {len(LABELS)} probabilities is never below {1 / len(LABELS):.2f}: change it."
+        raise ConfigError(
+            problem("--min-confidence", f"a probability above 1/{len(LABELS)}, up to 1", f"{least:g}", todo)
+        )
+    if resume and replace:
+        raise ConfigError(problem("--resume", "no --replace beside it", "both", "Go on, or start anew."))
+    if resume and STREAM in names:
+        raise ConfigError(problem("--resume", "input files", "a stream, which cannot be read again", "Leave it out."))
 
 
-def _common_format(source: str, output: str) -> str:
-    """Return the format of both names.
-
-    Raises:
-        DataError: a suffix is unknown, or the formats differ.
-    """
-    form, other = _format(source), _format(output)
-    if form != other:
-        todo = "Convert before or after, with another program."
-        got = f"{other} ({output})"
-        raise DataError(problem(source, f"an output of the same format, {form}", got, todo))
-    return form
+def _check_formats(inputs: Sequence[Input], output: str, form: str) -> None:
+    """Refuse an output of another format than the inputs."""
+    for file in inputs:
+        if file.kind.form != form:
+            expected = f"an output of the same format, {file.kind.form}"
+            todo = "Convert before or after, with another program."
+            raise DataError(problem(file.name, expected, f"{form} ({output})", todo))
 
 
-def _format(name: str) -> str:
-    if name == STREAM:
-        return "JSON lines"
-    suffix = Path(name).suffix.lower()
-    if suffix not in FORMATS:
-        known = f"a name in {', '.join(FORMATS)}, or {STREAM}"
-        raise DataError(problem(name, known, repr(suffix) if suffix else "no suffix", "Convert or rename the file."))
-    return FORMATS[suffix]
+def _stream(tables: Sequence[Table], scorer: Scorer, hooks: Hooks) -> None:
+    """Answer on standard output, each batch before the next is awaited."""
+    out = sys.stdout.buffer
+    for table in tables:
+        for batch in table.batches(Position()):
+            out.write(batch.rendered(scorer.score(batch.cells)))
+            out.flush()
+            hooks.tell(len(batch.cells))
+    out.flush()
 
 
 @contextmanager
-def _opened(source: str | Path) -> Iterator[io.BufferedReader]:
-    """Open a file that is there, is not empty and is not in UTF-16; a stream may be empty."""
-    if str(source) == STREAM:
-        yield cast(io.BufferedReader, sys.stdin.buffer)
-        return
-    path = Path(source)
-    try:
-        file = path.open("rb")
-    except FileNotFoundError as error:
-        raise DataError(problem(path, "a file", "no such file", "Check the path.")) from error
-    except IsADirectoryError as error:
-        raise DataError(problem(path, "a file", "a folder", "Name a file in it.")) from error
-    except OSError as error:
-        raise DataError(problem(path, "a file that can be read", str(error), "Check its permissions.")) from error
-    with file:
-        (first,) = readable((file.peek(2)[:2] for _ in range(1)), str(path))
-        if not first:
-            raise DataError(problem(path, "a table or lines of text", "an empty file", "Check what wrote it."))
-        if first in (b"\xff\xfe", b"\xfe\xff"):
-            raise DataError(problem(path, "text in UTF-8", "UTF-16", "Save or convert it as UTF-8."))
-        yield file
-
-
-@contextmanager
-def _sink(source: str | Path, output: str | Path, replace: bool) -> Iterator[BinaryIO]:
-    """Open the output for writing; an error in writing becomes a DataError.
+def _writing(name: str) -> Iterator[None]:
+    """Turn an error in writing into a DataError.
 
     A BrokenPipeError stays one: it says that the reader had enough, and the command line ends quietly on it.
     """
-    name = "standard output" if str(output) == STREAM else str(output)
     try:
-        if str(output) == STREAM:
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-            return
-        _check_output(source, Path(output), replace)
-        with _whole(Path(output), replace) as file:
-            yield file
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -204,35 +159,17 @@ def _sink(source: str | Path, output: str | Path, replace: bool) -> Iterator[Bin
         raise DataError(problem(name, "a file that can be written", str(error), todo)) from error
 
 
-def _check_output(source: str | Path, output: Path, replace: bool) -> None:
-    if not output.parent.is_dir():
-        raise DataError(problem(output, f"a folder {output.parent}", "none", "Make it, or name another."))
-    if not output.exists():
-        return
-    if str(source) != STREAM and output.samefile(source):
-        raise DataError(problem(output, "another file than the input", "the same", "Name another output."))
-    if not output.is_file():
-        raise DataError(problem(output, "a file to write", "a folder or a device", "Name another output."))
-    if not replace:
-        raise DataError(
-            problem(output, "a file that does not exist", "one that does", "Give --replace or another --output.")
-        )
-
-
-@contextmanager
-def _whole(output: Path, replace: bool) -> Iterator[BinaryIO]:
-    """Open a file beside `output` which takes its place at the end, or is removed on an error."""
-    output = Path(os.path.realpath(output))  # behind a symbolic link, the file is replaced and not the link
-    partial_file = output.with_name(f".{output.name}.{secrets.token_hex(4)}.partial")
-    try:
-        # Not tempfile, which makes a file that only its owner can read.
-        with partial_file.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if not replace and output.exists():
-            todo = "Another run may have made it: give --replace or another --output."
-            raise DataError(problem(output, "a file that does not exist", "one that appeared meanwhile", todo))
-        os.replace(partial_file, output)
-    finally:
-        partial_file.unlink(missing_ok=True)
+def _summary(counts: Counts, before: int, parts: int, seconds: float) -> Summary:
+    return Summary(
+        rows=counts.rows,
+        scored=counts.scored,
+        missing=dict(counts.missing),
+        cut=counts.cut,
+        labels={label: counts.labels[label] for label in LABELS},
+        seconds=seconds,
+        abstained=counts.abstained,
+        repeated=counts.repeated,
+        languages=dict(counts.languages.most_common()),
+        parts=parts,
+        before=before,
+    )

@@ -8,16 +8,35 @@ no rows. `NaN` and `Infinity`, which JSON forbids and Python writes, pass as the
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 from stance.errors import DataError, problem
-from stance.inference.rows import MAX_LINE, Broken, Cell, Columns, Job, decimals, readable
-from stance.schema import Prediction
+from stance.inference.rows import (
+    MAX_LINE,
+    Answer,
+    Answers,
+    Batch,
+    Batches,
+    Broken,
+    Cell,
+    Columns,
+    Position,
+    Reading,
+    Source,
+    decimals,
+    readable,
+    skip,
+)
 
 _CHUNK_BYTES: Final = 2**20
 """Bytes asked for at once: some 4,000 rows of usual statements. A pipe gives what it has, 64 KiB at most on Linux."""
+
+_BATCH_BYTES: Final = 4 * 2**20
+"""Bytes after which a batch of a file is full whatever its rows."""
 
 _BOM: Final = b"\xef\xbb\xbf"
 _BLANK: Final = b" \t\r\n"
@@ -49,30 +68,112 @@ class _Line:
         return b"".join([self.mark, self.body[:-1], comma, added, b"}", self.ending])
 
 
-def rewrite(job: Job) -> None:
-    """Copy the lines with their new keys, each batch written through before the next is awaited.
+class JsonLines:
+    """A file or a stream of JSON lines; see `stance.inference.rows.Table`."""
 
-    Raises:
-        DataError: a line has one of the new keys already, a line is longer than `MAX_LINE`, or no object in the first
-            batch of a file has the text column (on a stream, that is for the sender to know).
-    """
-    number = 0
-    sought = not job.live
-    for raw in _batches(job):
-        batch = [_parsed(line, number + i) for i, line in enumerate(raw, start=1)]
-        _refuse_added(batch, job, number)
+    finish = None
+
+    def __init__(self, source: Source, columns: Columns, batch_rows: int) -> None:
+        """Look at the first batch of a file; what a stream will bring is for its sender to know.
+
+        Raises:
+            DataError: a line of the first batch has one of the new keys, or none of them has the text column.
+        """
+        self._source = source
+        self._columns = columns
+        self._rows = batch_rows
+        self._consumed = 0
+        if not source.live:
+            with source.open() as reading:
+                self._check(next(self._in_file(reading), []))
+
+    def head(self) -> bytes:
+        """Return nothing: lines have no header."""
+        return b""
+
+    def batches(self, start: Position) -> Batches:
+        """Yield the batches from `start`; on a stream, those lines that are there.
+
+        Raises:
+            DataError: a line has one of the new keys already, or is longer than `MAX_LINE`.
+        """
+        at, line = start.at, start.line
+        with self._source.open() as reading:
+            skip(reading.bytes, at)
+            for raw in self._on_stream(reading) if self._source.live else self._in_file(reading):
+                batch = [_parsed(text, line + i) for i, text in enumerate(raw, start=1)]
+                self._refuse_added(batch, line)
+                at += sum(map(len, raw))
+                line += len(raw)
+                self._consumed = reading.consumed()
+                cells = [record.cell(self._columns.text) for record in batch if record.body]
+                yield Batch(cells, Position(at, line), partial(self._rendered, batch))
+
+    def share(self) -> float:
+        """Return the share of the file that is read."""
+        return self._consumed / max(self._source.size, 1)
+
+    def _check(self, raw: Sequence[bytes]) -> None:
+        batch = [_parsed(line, number) for number, line in enumerate(raw, start=1)]
+        self._refuse_added(batch, 0)
         records = [line.record for line in batch if line.record is not None]
-        if sought and records:
-            if not any(job.columns.text in record for record in records):
-                raise job.columns.absent(list(records[0]), job.where)
-            sought = False
-        number += len(batch)
-        predictions = iter(job.score([line.cell(job.columns.text) for line in batch if line.body]))
-        lines = (
-            line.extended(_members(job.columns, next(predictions))) if line.body else line.ending for line in batch
+        if records and not any(self._columns.text in record for record in records):
+            raise self._columns.absent(list(records[0]), self._source.where)
+
+    def _refuse_added(self, batch: Sequence[_Line], before: int) -> None:
+        added = set(self._columns.added)
+        for number, line in enumerate(batch, start=before + 1):
+            if line.record and not added.isdisjoint(line.record):
+                self._columns.refuse_added(list(line.record), f"{self._source.where}:{number}")
+
+    def _rendered(self, batch: Sequence[_Line], answers: Answers) -> bytes:
+        left = iter(answers)
+        return b"".join(
+            line.extended(_members(self._columns, next(left))) if line.body else line.ending for line in batch
         )
-        job.sink.write(b"".join(lines))
-        job.sink.flush()
+
+    def _in_file(self, reading: Reading) -> Iterator[list[bytes]]:
+        """Yield the lines of a batch, with their line breaks; where a batch ends depends on the lines alone."""
+        batch: list[bytes] = []
+        size = 0
+        lines = iter(partial(reading.bytes.readline, MAX_LINE + 1), b"")
+        for line in readable(lines, self._source.where):
+            if len(line) > MAX_LINE:
+                raise self._no_line_break()
+            batch.append(line)
+            size += len(line)
+            if len(batch) == self._rows or size >= _BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
+
+    def _on_stream(self, reading: Reading) -> Iterator[list[bytes]]:
+        """Yield the lines that are there, at most `batch_rows` at once, with their line breaks."""
+        for block in readable(self._blocks(reading), self._source.where):
+            lines = iter(_split(block))
+            while batch := list(islice(lines, self._rows)):
+                yield batch
+
+    def _blocks(self, reading: Reading) -> Iterator[bytes]:
+        """Yield runs of whole lines as they arrive; only the last line may lack its line break."""
+        pending: list[bytes] = []
+        size = 0
+        while chunk := reading.bytes.read1(_CHUNK_BYTES):
+            whole, newline, tail = chunk.rpartition(b"\n")
+            if newline:
+                yield b"".join([*pending, whole, newline])
+                pending, size = [], 0
+            pending.append(tail)
+            size += len(tail)
+            if size > MAX_LINE:
+                raise self._no_line_break()
+        if size:
+            yield b"".join(pending)
+
+    def _no_line_break(self) -> DataError:
+        todo = "Is it a text file? Break its lines."
+        return DataError(problem(self._source.where, "a line break", f"{MAX_LINE:,} bytes without", todo))
 
 
 def _parsed(raw: bytes, number: int) -> _Line:
@@ -88,15 +189,11 @@ def _parsed(raw: bytes, number: int) -> _Line:
     return _Line(mark, body, rest[len(body) :], record if isinstance(record, dict) else None)
 
 
-def _refuse_added(batch: list[_Line], job: Job, before: int) -> None:
-    added = set(job.columns.added)
-    for number, line in enumerate(batch, start=before + 1):
-        if line.record and not added.isdisjoint(line.record):
-            job.columns.refuse_added(list(line.record), f"{job.where}:{number}")
-
-
-def _members(columns: Columns, prediction: Prediction | None) -> bytes:
-    values = [f'"{prediction.label}"', *decimals(prediction)] if prediction else ["null"] * len(columns.added)
+def _members(columns: Columns, answer: Answer | None) -> bytes:
+    values = ["null"] * len(columns.added)
+    if answer:
+        language = f'"{answer.language}"' if answer.language else "null"
+        values = [f'"{answer.label}"', *decimals(answer), language][: len(values)]
     return ", ".join(f"{json.dumps(name)}: {value}" for name, value in zip(columns.added, values, strict=True)).encode()
 
 
@@ -107,30 +204,7 @@ def _quoted(raw: bytes) -> bytes:
     return json.dumps(text, ensure_ascii=not readable_as_it_is).encode()
 
 
-def _batches(job: Job) -> Iterator[list[bytes]]:
-    """Yield the lines that are there, at most `batch_rows` at once, with their line breaks."""
-    for block in readable(_blocks(job), job.where):
-        *lines, last = block.split(b"\n")
-        lines = [line + b"\n" for line in lines]
-        if last:
-            lines.append(last)
-        for start in range(0, len(lines), job.batch_rows):
-            yield lines[start : start + job.batch_rows]
-
-
-def _blocks(job: Job) -> Iterator[bytes]:
-    """Yield runs of whole lines as they arrive; only the file's last line may lack its line break."""
-    pending: list[bytes] = []
-    size = 0
-    while chunk := job.source.read1(_CHUNK_BYTES):
-        whole, newline, tail = chunk.rpartition(b"\n")
-        if newline:
-            yield b"".join([*pending, whole, newline])
-            pending, size = [], 0
-        pending.append(tail)
-        size += len(tail)
-        if size > MAX_LINE:
-            todo = "Is it a text file? Break its lines."
-            raise DataError(problem(job.where, "a line break", f"{MAX_LINE:,} bytes without", todo))
-    if size:
-        yield b"".join(pending)
+def _split(block: bytes) -> list[bytes]:
+    """Cut at line feeds only."""
+    *lines, last = block.split(b"\n")
+    return [*(line + b"\n" for line in lines), *([last] if last else [])]

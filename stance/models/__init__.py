@@ -1,7 +1,9 @@
 """Examples go in, label probabilities come out. This page is the contract; each file beside it is one model.
 
 A model file offers `Params` (its settings), `fit(train, validation, params, seed)` and `load(folder, params)`, both
-of which return a `Model`. Files are found on disk (`stance.plugins`); nothing else has to be told about a new one.
+of which return a `Model`. One whose models can be exported offers `load_export(folder, params, graphs)` as well, and
+one that is made of trained models offers `origins(params)`, so that data they should not have seen is noticed. Files
+are found on disk (`stance.plugins`); nothing else has to be told about a new one.
 
 A `Classifier` is a fitted model with what makes its probabilities trustworthy: the temperature found on validation, the
 labels and targets it knows, and where it came from. It is what is saved, loaded and asked.
@@ -10,13 +12,16 @@ labels and targets it knows, and where it came from. It is what is saved, loaded
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from stance.config import Settings
 from stance.schema import DEFAULT_TARGET, Attribution, Example, FloatArray, Query
 from stance.text import normalise
+
+if TYPE_CHECKING:
+    from stance.models._runtime import Runtime
 
 
 class Model(Protocol):
@@ -53,6 +58,7 @@ class Classifier:
     """A fitted model, calibrated and labelled.
 
     `temperature` divides the logits before the softmax (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
+    `fingerprint` is the SHA-256 of the manifest that it was loaded by, and with it of every weight; None if it is new.
     """
 
     kind: str
@@ -61,6 +67,7 @@ class Classifier:
     temperature: float = 1.0
     targets: tuple[str, ...] = (DEFAULT_TARGET,)
     origin: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str | None = field(default=None, compare=False)
 
     def predict_proba(self, queries: Sequence[Query]) -> FloatArray:
         """Return calibrated probabilities of `n` queries, shape (n, k), each row summing to 1.
@@ -77,12 +84,16 @@ def softmax(logits: FloatArray) -> FloatArray:
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float64)
 
 
-def load(folder: Path) -> Classifier:
-    """Return the classifier saved in `folder`; see `stance.models._folder` for what is checked.
+def load(folder: Path, runtime: "Runtime" = "torch") -> Classifier:
+    """Return the classifier saved in `folder`, to be computed by `runtime` (see `stance.models._runtime`).
+
+    What is checked is said in `stance.models._folder`.
 
     Raises:
-        ModelError: the folder is missing, damaged, of another program or version, or made for other labels.
+        ModelError: the folder is missing, damaged, of another program or version, or made for other labels; or so is
+            the export that `runtime` means.
+        ConfigError: the kind of model has no such runtime.
     """
     from stance.models import _folder
 
-    return _folder.load(folder)
+    return _folder.load(folder, runtime)

@@ -4,7 +4,6 @@ Nothing here can run code: JSON and safetensors are read as data, every file is 
 opened, and a file outside the folder is refused. A folder appears whole or not at all.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from stance import __version__, plugins
 from stance.atomic import staged, swap
 from stance.config import validate
 from stance.errors import ConfigError, ModelError, problem
-from stance.models import Classifier, ModelFile
+from stance.models import Classifier, ModelFile, _runtime
 from stance.schema import LABELS
 
 FORMAT: Final = "stance-model"
@@ -22,6 +21,12 @@ FORMAT_VERSION: Final = 1
 MANIFEST: Final = "model.json"
 MAX_MANIFEST_BYTES: Final = 1_000_000
 """A real manifest has a few kilobytes; more is no manifest of ours."""
+
+MAX_JSON_BYTES: Final = 200_000_000
+"""JSON is read whole; the largest of ours, the vocabulary of a linear model, has a megabyte for 4,000 statements."""
+
+_DATA: Final = (".json", ".safetensors")
+"""What a model is made of. Nothing of another suffix is read, such as a pickle, so none is to be there either."""
 
 
 def model_file(kind: str, where: str) -> ModelFile:
@@ -68,11 +73,13 @@ def check_writable(folder: Path, replace: bool) -> None:
         raise ModelError(problem(folder, f"a model to replace ({MANIFEST})", "something else", "Choose another --out."))
 
 
-def load(folder: Path) -> Classifier:
-    """Return the classifier saved in `folder`.
+def load(folder: Path, runtime: _runtime.Runtime = "torch") -> Classifier:
+    """Return the classifier saved in `folder`, to be computed by `runtime`.
 
     Raises:
-        ModelError: the folder is missing, damaged, of another program or version, or made for other labels.
+        ModelError: the folder is missing, damaged, of another program or version, or made for other labels; or so is
+            the export that `runtime` means.
+        ConfigError: the kind of model has no such runtime.
     """
     manifest = _read_manifest(folder)
     where = f"{folder / MANIFEST}"
@@ -98,7 +105,14 @@ def load(folder: Path) -> Classifier:
         raise ModelError(problem(where, "a list of targets", repr(targets), "Train the model again."))
     if not isinstance(origin, dict):
         raise ModelError(problem(where, "a mapping as origin", repr(origin), "Train the model again."))
-    return Classifier(kind, params, module.load(folder, params), float(temperature), tuple(targets), origin)
+    mark = fingerprint(folder)
+    load_export = getattr(module, "load_export", None)
+    graphs = _runtime.chosen(folder, runtime, mark, able=load_export is not None)
+    if graphs is None or load_export is None:
+        model = module.load(folder, params)
+    else:  # other numbers come out, if only by a little, so it goes by the fingerprint of the export, which names this
+        model, mark = load_export(folder, params, graphs), _sha256(graphs / _runtime.RECORD)
+    return Classifier(kind, params, model, float(temperature), tuple(targets), origin, mark)
 
 
 def _is_model(folder: Path) -> bool:
@@ -170,15 +184,23 @@ def _check_files(folder: Path, files: object) -> None:
             raise ModelError(
                 problem(folder / MANIFEST, "file names inside the folder", repr(name), "Do not trust this model.")
             )
+        if path.suffix not in _DATA:
+            expected = f"files of {' and '.join(_DATA)}"
+            raise ModelError(problem(folder / MANIFEST, expected, repr(name), "Do not trust this model."))
         if not path.is_file():
             raise ModelError(
                 problem(path, "a file of the model", "none", "The folder is damaged: train or copy it again.")
             )
-        if facts != {"bytes": path.stat().st_size, "sha256": _sha256(path)}:
+        size = path.stat().st_size
+        if path.suffix == ".json" and size > MAX_JSON_BYTES:
+            expected = f"at most {MAX_JSON_BYTES:,} bytes"
+            raise ModelError(problem(path, expected, f"{size:,}", "Do not trust this model."))
+        stated = facts.get("bytes") if isinstance(facts, Mapping) else None
+        # The size first: a large file is not hashed for nothing.
+        if stated != size or facts != {"bytes": size, "sha256": _sha256(path)}:
             todo = "The file was changed or damaged: train or copy it again."
             raise ModelError(problem(path, "the size and SHA-256 in model.json", "others", todo))
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return _runtime.describe(path).sha256

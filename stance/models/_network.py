@@ -5,14 +5,16 @@ Shapes: b texts of a batch, t tokens, h width of the encoder, k labels.
 
 import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import torch
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding
 from torch import Tensor, nn
 
-from stance.schema import LABELS, FloatArray, Query
+from stance.models import _tokens
+from stance.models._tokens import by_length
+from stance.schema import LABELS, FloatArray
 
 TOKENS_AT_ONCE: Final = 2048
 """Padded tokens of a batch in inference; on a processor more is slower (all-MiniLM-L6-v2: 8192 by a quarter)."""
@@ -89,34 +91,12 @@ def layer_list(encoder: nn.Module) -> tuple[str, int]:
     raise LookupError("no list of layers")
 
 
-class Tokens:
-    """Texts as token ids, with or without their target as the second segment, cut at a number of tokens."""
-
-    def __init__(self, tokenizer: Tokenizer, pad: int, max_tokens: int, pair: bool) -> None:
-        """Take a tokenizer of the tokenizers library and the id of its padding token."""
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(max_length=max_tokens)
-        self.tokenizer = tokenizer
-        self.pad = pad
-        self.pair = pair
-
-    def encode(self, queries: Sequence[Query]) -> list[Encoding]:
-        """Return the tokens of `n` queries."""
-        inputs = [(query.text, query.target) if self.pair else query.text for query in queries]
-        encodings: list[Encoding] = self.tokenizer.encode_batch(inputs)
-        return encodings
+class Tokens(_tokens.Tokens):
+    """The same as tensors."""
 
     def batch(self, encodings: Sequence[Encoding]) -> Inputs:
         """Return padded ids, segments and mask of `b` texts, each (b, t)."""
-        width = max(len(encoding.ids) for encoding in encodings)
-        ids = torch.full((len(encodings), width), self.pad, dtype=torch.long)
-        segments, mask = torch.zeros_like(ids), torch.zeros_like(ids)
-        for row, encoding in enumerate(encodings):
-            length = len(encoding.ids)
-            ids[row, :length] = torch.tensor(encoding.ids)
-            segments[row, :length] = torch.tensor(encoding.type_ids)
-            mask[row, :length] = 1
-        return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
+        return {name: torch.from_numpy(array) for name, array in self.arrays(encodings).items()}
 
 
 def pooled(network: Network, tokens: Tokens, encodings: Sequence[Encoding]) -> Tensor:
@@ -125,7 +105,7 @@ def pooled(network: Network, tokens: Tokens, encodings: Sequence[Encoding]) -> T
     training = network.training
     network.eval()
     with torch.inference_mode():
-        for positions in _by_length([len(encoding.ids) for encoding in encodings]):
+        for positions in by_length([len(encoding.ids) for encoding in encodings], TOKENS_AT_ONCE):
             out[positions] = network.pool(tokens.batch([encodings[at] for at in positions]))
     network.train(training)
     return out
@@ -138,12 +118,3 @@ def log_probabilities(network: Network, tokens: Tokens, encodings: Sequence[Enco
         logits = network.head(vectors).double()
         scores: FloatArray = torch.log_softmax(logits, dim=-1).numpy()
     return scores
-
-
-def _by_length(sizes: Sequence[int]) -> Iterator[list[int]]:
-    """Cut texts, sorted from long to short, into batches of at most `TOKENS_AT_ONCE` padded tokens."""
-    order = sorted(range(len(sizes)), key=lambda at: -sizes[at])
-    while order:
-        count = max(1, TOKENS_AT_ONCE // sizes[order[0]])
-        yield order[:count]
-        order = order[count:]

@@ -12,10 +12,8 @@ from typing import Any, Final
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer
 from torch import nn
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
@@ -23,23 +21,9 @@ from transformers.utils import logging as transformers_logging
 from stance.errors import ConfigError, ModelError, problem
 from stance.models._encoder import SETTING, Source
 from stance.models._network import Network, Tokens, layer_list
+from stance.models._tokens import AGAIN, FACTS, TOKENIZER, Facts, read_facts, read_text, read_tokenizer
 
 CONFIG: Final = "encoder.json"
-TOKENIZER: Final = "tokenizer.json"
-FACTS: Final = "transformer.json"
-_AGAIN: Final = "The folder is damaged: train or copy it again."
-
-
-class Facts(BaseModel):
-    """What a saved model tells about its input, `transformer.json`; `vocabulary` counts the tokenizer's tokens."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    members: int
-    pair: bool
-    pad_id: int
-    mask_token: str | None
-    vocabulary: int
 
 
 def pretrained(source: Source) -> tuple[Any, Any]:
@@ -140,9 +124,9 @@ def read(folder: Path, members: int, pooling: str, max_tokens: int) -> tuple[lis
     Raises:
         ModelError: a file is missing or unreadable, wants code to be run, or does not fit the others or the settings.
     """
-    facts = _facts(folder / FACTS, members)
+    facts = read_facts(folder / FACTS, members)
     config = _config(folder / CONFIG)
-    tokenizer = _tokenizer(folder / TOKENIZER, facts.vocabulary, config.vocab_size)
+    tokenizer = read_tokenizer(folder / TOKENIZER, facts.vocabulary, config.vocab_size)
     networks = []
     for number in range(members):
         with torch.random.fork_rng(devices=[]):  # the weights are drawn first and read then
@@ -162,46 +146,27 @@ def fill(network: Network, path: Path) -> None:
     try:
         found = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ModelError(problem(path, "weights", str(error), _AGAIN)) from error
+        raise ModelError(problem(path, "weights", str(error), AGAIN)) from error
     wanted = network.state_dict()
     if lacking := sorted(wanted.keys() - found.keys()):
-        raise ModelError(problem(path, f"{len(wanted)} tensors", f"none named {', '.join(lacking)}", _AGAIN))
+        raise ModelError(problem(path, f"{len(wanted)} tensors", f"none named {', '.join(lacking)}", AGAIN))
     if foreign := sorted(found.keys() - wanted.keys()):
-        raise ModelError(problem(path, f"{len(wanted)} tensors", f"also {', '.join(foreign)}", _AGAIN))
+        raise ModelError(problem(path, f"{len(wanted)} tensors", f"also {', '.join(foreign)}", AGAIN))
     for name, weight in wanted.items():
         if found[name].shape != weight.shape or found[name].dtype != weight.dtype:
             expected = f"{name} as {weight.dtype} {tuple(weight.shape)}"
             got = f"{found[name].dtype} {tuple(found[name].shape)}"
-            raise ModelError(problem(path, expected, got, _AGAIN))
+            raise ModelError(problem(path, expected, got, AGAIN))
     network.load_state_dict(found, strict=True)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(problem(path, "a file of the model", str(error), _AGAIN)) from error
-
-
-def _facts(path: Path, members: int) -> Facts:
-    try:
-        facts = Facts.model_validate_json(_text(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        got = f"{first['msg']} ({'.'.join(map(str, first['loc'])) or 'the file'})"
-        raise ModelError(problem(path, "the facts about a transformer", got, _AGAIN)) from error
-    if facts.members != members:
-        raise ModelError(problem(path, f"{members} members, as in the settings", str(facts.members), _AGAIN))
-    return facts
 
 
 def _config(path: Path) -> Any:
     try:
-        content = json.loads(_text(path))
+        content = json.loads(read_text(path))
     except ValueError as error:
-        raise ModelError(problem(path, "JSON", str(error), _AGAIN)) from error
+        raise ModelError(problem(path, "JSON", str(error), AGAIN)) from error
     if not isinstance(content, dict):
-        raise ModelError(problem(path, "a JSON object", type(content).__name__, _AGAIN))
+        raise ModelError(problem(path, "a JSON object", type(content).__name__, AGAIN))
     if running := sorted(key for key in content if key == "auto_map" or "attn_implementation" in key):
         got = f"{', '.join(running)}, which can name code to run"
         raise ModelError(problem(path, "the shape of an encoder", got, "Do not trust this model."))
@@ -212,23 +177,7 @@ def _config(path: Path) -> Any:
     try:
         return AutoConfig.for_model(kind, **content)
     except (ValueError, TypeError, StrictDataclassError) as error:
-        raise ModelError(problem(path, f"a config of {kind}", str(error), _AGAIN)) from error
-
-
-def _tokenizer(path: Path, vocabulary: int, embedded: int) -> Tokenizer:
-    text = _text(path)
-    try:
-        tokenizer = Tokenizer.from_str(text)
-    except Exception as error:
-        # The library raises bare Exception for a bad file; any subclass is something else and none of ours.
-        if type(error) is not Exception:
-            raise
-        raise ModelError(problem(path, "a tokenizer", str(error), _AGAIN)) from error
-    found = tokenizer.get_vocab_size()
-    if found != vocabulary or found > embedded:
-        expected = f"{vocabulary} tokens, at most {embedded}"
-        raise ModelError(problem(path, expected, str(found), "The tokenizer is of another model: copy it again."))
-    return tokenizer
+        raise ModelError(problem(path, f"a config of {kind}", str(error), AGAIN)) from error
 
 
 @contextmanager

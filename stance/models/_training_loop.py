@@ -27,7 +27,8 @@ from stance.schema import FloatArray, IntArray
 if TYPE_CHECKING:
     from stance.models.transformer import Params
 
-logger = logging.getLogger(__name__)
+epochs = logging.getLogger("stance.models.epochs")
+"""What is told after each epoch; a tracked run takes the numbers that a record brings as `metrics`, at `step`."""
 
 TEMPERATURE: Final = 0.1
 """Of the contrastive loss, as in Khosla et al. 2020."""
@@ -197,7 +198,9 @@ class _Trainer(Trainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log what Trainer tells after an epoch; its own way would print to stdout, which is for data."""
-        logger.info("%s", " ".join(f"{key}={value:.4g}" for key, value in logs.items()))
+        told = " ".join(f"{key}={value:.4g}" for key, value in logs.items())
+        metrics = {f"training.{key}": logs[key] for key in ("loss", "learning_rate") if key in logs}
+        epochs.info("%s", told, extra={"metrics": metrics, "step": round(self.state.epoch or 0)})
 
 
 class _Best(TrainerCallback):
@@ -214,7 +217,9 @@ class _Best(TrainerCallback):
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Score the epoch."""
         score = self._exam.score(self._network)
-        logger.info("epoch=%.4g validation_macro_f1=%.4f", state.epoch, score)
+        metrics = {"training.validation_macro_f1": score}
+        told = {"metrics": metrics, "step": round(state.epoch)}
+        epochs.info("epoch=%.4g validation_macro_f1=%.4f", state.epoch, score, extra=told)
         if score > self._best:
             self._best, self._worse = score, 0
             self._weights = {name: weight.clone() for name, weight in self._network.state_dict().items()}

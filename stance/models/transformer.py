@@ -8,7 +8,7 @@ what needs them and not by this page, so that settings are checked at once.
 import copy
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -23,6 +23,7 @@ from stance.models._batches import loss_weights
 from stance.schema import LABELS, Attribution, Example, FloatArray, Query, label_indices
 
 if TYPE_CHECKING:
+    from stance.models import Model
     from stance.models._network import Network, Tokens
     from stance.models._training_loop import Exam, Lesson
 
@@ -106,23 +107,29 @@ class Transformer:
         return np.asarray(np.mean(members, axis=0), dtype=np.float64)
 
     def explain(self, query: Query, label: int) -> list[Attribution]:
-        """Return what each word does: the log-odds of `label` against the others that go when the word is hidden.
-
-        The word is replaced by the mask token (occlusion: Zeiler and Fergus 2014, https://arxiv.org/abs/1311.2901), or
-        left out where the encoder has none. Only the first 200 words are looked at.
-        """
-        words = list(islice(_WORD.finditer(query.text), _MAX_EXPLAINED))
-        hidden = self.mask or ""
-        without = [query.text[: word.start()] + hidden + query.text[word.end() :] for word in words]
-        scores = self.logits([query, *(Query(text, query.target) for text in without)])
-        odds = scores[:, label] - np.logaddexp.reduce(np.delete(scores, label, axis=1), axis=1)
-        return [Attribution(w.start(), w.end(), float(odds[0] - o)) for w, o in zip(words, odds[1:], strict=True)]
+        """Return what each word does, see `hide_each_word`."""
+        return hide_each_word(self.logits, query, label, self.mask)
 
     def save(self, folder: Path) -> None:
         """Write the weights of each member, `encoder.json`, `tokenizer.json` and `transformer.json`."""
         from stance.models import _pretrained
 
         _pretrained.write(folder, self.networks, self.tokens, self.mask)
+
+
+def hide_each_word(
+    logits: Callable[[Sequence[Query]], FloatArray], query: Query, label: int, mask: str | None
+) -> list[Attribution]:
+    """Return what each word does: the log-odds of `label` against the others that go when the word is hidden.
+
+    The word is replaced by the mask token (occlusion: Zeiler and Fergus 2014, https://arxiv.org/abs/1311.2901), or left
+    out where the encoder has none. Only the first 200 words are looked at.
+    """
+    words = list(islice(_WORD.finditer(query.text), _MAX_EXPLAINED))
+    without = [query.text[: word.start()] + (mask or "") + query.text[word.end() :] for word in words]
+    scores = logits([query, *(Query(text, query.target) for text in without)])
+    odds = scores[:, label] - np.logaddexp.reduce(np.delete(scores, label, axis=1), axis=1)
+    return [Attribution(w.start(), w.end(), float(odds[0] - o)) for w, o in zip(words, odds[1:], strict=True)]
 
 
 def fit(train: Sequence[Example], validation: Sequence[Example], params: Params, seed: int) -> Transformer:
@@ -167,6 +174,17 @@ def load(folder: Path, params: Params) -> Transformer:
 
     networks, tokens, mask = _pretrained.read(folder, params.members, params.pooling, params.max_tokens)
     return Transformer(networks, tokens, mask)
+
+
+def load_export(folder: Path, params: Params, graphs: Path) -> "Model":
+    """Rebuild a saved model from its checked export in the folder `graphs`, without torch.
+
+    Raises:
+        ModelError: a file does not fit the others or `params`, or a graph cannot be read.
+    """
+    from stance.models import _onnx
+
+    return _onnx.load(folder, params, graphs)
 
 
 def _check_data(train: Sequence[Example], validation: Sequence[Example], params: Params) -> None:

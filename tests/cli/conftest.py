@@ -71,6 +71,12 @@ def call(folder: Path, *arguments: str, stdin: str | None = None, **environment:
 
 
 @pytest.fixture(scope="session")
+def call_in() -> Callable[..., Done]:
+    """Call the command line in any folder."""
+    return call
+
+
+@pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with annotations, configs, a built data set and two trained and tracked models."""
     folder = tmp_path_factory.mktemp("project")

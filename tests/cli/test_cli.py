@@ -16,6 +16,18 @@ from stance.cli import main
 
 Run = Callable[..., Any]
 COMMANDS = sorted(main.commands)
+INTERRUPTED = """
+import os, signal
+from stance.cli import main
+from stance.inference import files, runs
+
+runs.SAVE_SECONDS = 0
+files.predict_file.__kwdefaults__["batch_rows"] = 2
+calls = []
+runs.Hooks.tell = lambda *told: calls.append(told) or len(calls) < 3 or os.kill(os.getpid(), signal.SIGINT)
+main()
+"""
+"""The command line in small batches, interrupted from the keyboard after the third."""
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -119,6 +131,24 @@ def test_a_teacher_without_soft_labels_is_refused(run: Run) -> None:
     )
 
 
+def test_an_ensemble_of_models_trained_on_the_same_data_is_trained_and_one_of_others_refused(
+    run: Run, project: Path, tmp_path: Path
+) -> None:
+    parts = ["experiments/models/tfidf", "experiments/models/majority"]
+    tree = f"name: both\ndata:\n  path: data/build/tiny\nmodel:\n  kind: ensemble\n  params:\n    models: {parts}\n"
+    (tmp_path / "both.yaml").write_text(tree)
+    done = run("train", str(tmp_path / "both.yaml"), "--out", str(tmp_path / "both"))
+    assert done.returncode == 0, done.stderr
+    assert run("build", "tiny.yaml", "--set", "name=other", "--set", "splits.seed=1").returncode == 0
+    changed = ["--set", "data.path=data/build/other"]
+    done = run("train", str(tmp_path / "both.yaml"), *changed, "--out", str(tmp_path / "others"))
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: model.params.models.0: expected a model trained on data/build/other, got tfidf trained on tiny, other "
+        "or changed data. Train it again.\n"
+    )
+
+
 def test_score_prints_a_line_a_text_in_order(run: Run) -> None:
     done = run("score", "We will never give up our rifles", " ", "Arms belong to the state alone")
     assert done.returncode == 0, done.stderr
@@ -151,13 +181,47 @@ def test_predict_writes_every_column_and_says_what_it_did(run: Run, tmp_path: Pa
     done = run("predict", str(source), "--output", str(tmp_path / "out.csv"), "--text-column", "quote")
     assert done.returncode == 0, done.stderr
     header, first, second = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
-    assert header == "id,quote,label,p_anti,p_neutral,p_pro"
+    assert header == "id,quote,label,p_anti,p_neutral,p_pro,language"
     assert first.startswith("1,We refuse to disarm,anti,")
-    assert second == "2,,,,,"
+    assert second == "2,,,,,,"
     assert re.fullmatch(
         r"2 rows: 1 anti, 0 neutral, 0 pro; 1 not scored \(\w+\); [\d,]+ rows a second\. Wrote .*out\.csv\n",
         done.stderr,
     )
+
+
+def test_predict_writes_a_folder_of_parts_and_counts_what_it_met(run: Run, tmp_path: Path) -> None:
+    german = "Die Miliz wird ihre Waffen nicht abgeben, solange die Regierung ihre Gefangenen nicht freilasse. " * 2
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text(f'text\nWe refuse to disarm\n"{german}"\n', encoding="utf-8")
+    out = tmp_path / "out"
+    files = (str(tmp_path / "a.csv"), str(tmp_path / "b.csv"))
+    done = run("predict", *files, "--output", str(out), "--min-confidence", "1", "--part-rows", "9")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(
+        r"4 rows: 0 anti, 0 neutral, 0 pro, 4 abstain; 2 not in English \(de 2\); 2 repeat a text; "
+        r"[\d,]+ rows a second\. Wrote .*out \(2 parts\)\n",
+        done.stderr,
+    )
+    assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "part-00000.csv", "part-00001.csv"]
+    row = (out / "part-00000.csv").read_text(encoding="utf-8").splitlines()[1]
+    assert row.startswith("We refuse to disarm,abstain,")
+
+
+def test_predict_leaves_the_language_out_on_request(run: Run) -> None:
+    done = run("predict", "-", "--output", "-", "--language", "any", stdin='{"text": "We refuse to disarm"}\n')
+    assert list(json.loads(done.stdout)) == ["text", "label", "p_anti", "p_neutral", "p_pro"]
+
+
+def test_predict_says_how_to_go_on_after_an_interruption_and_does(project: Path, tmp_path: Path) -> None:
+    source, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("text\n" + "".join(f"We refuse to disarm {number}\n" for number in range(8)), encoding="utf-8")
+    command = [sys.executable, "-c", INTERRUPTED, "predict", str(source), "--output", str(output), "--resume"]
+    first = subprocess_run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert (first.returncode, first.stdout) == (1, "")
+    assert first.stderr == "Interrupted: give the same command with --resume to go on.\n\nAborted!\n"
+    second = subprocess_run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert re.match(r"8 rows, 4 of them before: 8 anti", second.stderr), second.stderr
 
 
 def test_predict_streams_json_lines(run: Run) -> None:
@@ -192,6 +256,15 @@ def test_evaluate_prints_json(run: Run) -> None:
     evaluations = json.loads(done.stdout)
     assert list(evaluations) == ["test_unseen"]
     assert evaluations["test_unseen"]["n"] == 9
+
+
+def test_evaluate_shows_what_is_decided_at_a_confidence(run: Run) -> None:
+    command = ("evaluate", "experiments/models/majority", "--split", "test", "--min-confidence")
+    lines = run(*command, "0.3").stdout.splitlines()
+    assert lines[-3] == "statements of a confidence of 0.3 or more"
+    assert re.match(r"test +(\d+) +1\.000 +0\.\d{3}", lines[-1])
+    nothing = json.loads(run(*command, "0.9", "--json").stdout)["test"]["decided"]
+    assert (nothing["n"], nothing["coverage"], nothing["accuracy"]["value"]) == (0, 0.0, None)
 
 
 def test_evaluate_names_the_splits_there_are(run: Run) -> None:

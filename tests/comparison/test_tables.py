@@ -117,3 +117,17 @@ def test_csv_has_every_number_unrounded_and_nothing_for_what_is_not_known(
     assert rows["changed", "tfidf", "majority", "s1"] == "won: neutral, not anti, gold neutral"
     bare = as_csv(compare([make_run("anp", "anp", probabilities=False, groups="ggg")], "test"))
     assert {"run,one,,ece,", "run,one,,macro_f1_low,"} <= set(bare.splitlines())
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\n@", " \t+"])
+def test_no_cell_of_the_csv_is_a_formula_whatever_a_foreign_name_begins_with(make_run: MakeRun, start: str) -> None:
+    name = f"{start}HYPERLINK(1)"
+    found = compare([make_run("anp", "anp", name, seed=name, x=name), make_run("anp", "aap", "b", x="-2")], "test")
+    rows = list(csv.reader(io.StringIO(as_csv(found, changed=3))))
+    quoted = f"'{name.strip()}"
+    assert ["run", quoted, "", "seeds", quoted] in rows
+    assert ["setting", quoted, "", "x", quoted] in rows
+    assert ["setting", "b", "", "x", "-2"] in rows
+    formulas = ("=", "+", "-", "@", "\t", "\r")
+    cells = [cell for row in rows for cell in row if cell.startswith(formulas)]
+    assert all(float(cell) for cell in cells)

@@ -94,6 +94,36 @@ def test_a_group_takes_the_smallest_id_along_a_chain() -> None:
     assert group(chain, [Pair(2, 3, 0.7)], SplitSettings()) == ["a", "a", "a", "a"]
 
 
+@given(st.integers(0, 2**32 - 1))
+def test_invented_statements_change_no_group_and_join_the_one_that_they_are_tied_to(seed: int) -> None:
+    rng = Random(seed)
+    said = [example(f"s{n}", source_url=rng.choice("uvwxyz")) for n in range(6)]
+    invented = [example(f"i{n}", kind="invented", base=rng.choice(said).id) for n in range(4)]
+    pairs = [Pair(*rng.sample(range(10), 2), 0.6) for _ in range(rng.randrange(4))]
+    alone = group(said, [pair for pair in pairs if max(pair.first, pair.second) < 6], NO_SHARES)
+    together = group(said + invented, pairs, NO_SHARES)
+    assert together[:6] == alone
+    home = {one.id: name for one, name in zip(said, alone, strict=True)}
+    for at, one in enumerate(invented, start=6):
+        near = {at}
+        for _ in invented:  # all invented ones that are alike, even in a chain
+            near |= {
+                other
+                for pair in pairs
+                for other in (pair.first, pair.second)
+                if other > 5 and near & {pair.first, pair.second}
+            }
+        touched = {home[invented[n - 6].base or ""] for n in near}
+        touched |= {
+            alone[other]
+            for pair in pairs
+            for n in near
+            for other in (pair.first, pair.second)
+            if n in (pair.first, pair.second) and other < 6
+        }
+        assert together[at] == (touched.pop() if len(touched) == 1 else None), one.id
+
+
 def test_a_page_and_a_speaker_of_the_same_name_are_no_tie() -> None:
     both = [example("1", source_url="x"), example("2", speaker="x")]
     assert group(both, [], SplitSettings(group_by=("page", "speaker"))) == ["1", "2"]

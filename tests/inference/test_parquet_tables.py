@@ -9,6 +9,8 @@ import pytest
 
 from stance.errors import DataError
 from stance.inference import parquet, predict_file
+from stance.inference.inputs import find
+from stance.inference.rows import Columns, Position
 
 ANTI = "We will never hand over our guns."
 PRO = "They must lay down their weapons."
@@ -145,6 +147,24 @@ def test_wide_rows_make_small_batches(scored, monkeypatch):
 def test_the_prefix_goes_in_front_of_the_new_names(scored):
     result, _ = scored(pa.table({"label": [1], "text": [ANTI]}), prefix="pred_")
     assert result.column_names == ["label", "text", "pred_label", "pred_p_anti", "pred_p_neutral", "pred_p_pro"]
+
+
+def test_the_language_is_a_string_or_null_on_request(scored):
+    result, summary = scored(
+        pa.table({"text": ["They said that the men would not disarm.", "Hola", None]}), language="en"
+    )
+    assert result.column_names == ["text", "label", "p_anti", "p_neutral", "p_pro", "language"]
+    assert result["language"].to_pylist() == ["en", None, None]
+    assert (summary.scored, summary.languages) == (2, {})
+
+
+def test_reading_from_any_row_gives_the_same_batches(tmp_path):
+    pq.write_table(pa.table({"text": [str(number) for number in range(50)]}), tmp_path / "in.parquet", row_group_size=6)
+    table = find([str(tmp_path / "in.parquet")])[0].table(Columns("text", ""), 4)
+    batches = [(batch.cells, batch.end) for batch in table.batches(Position())]
+    assert [cell for cells, _ in batches for cell in cells] == [str(number) for number in range(50)]
+    for number, (_, end) in enumerate(batches, start=1):
+        assert [(batch.cells, batch.end) for batch in table.batches(end)] == batches[number:]
 
 
 @pytest.mark.parametrize("kind, name", [(pa.int64(), "int64"), (pa.binary(), "binary")])

@@ -46,9 +46,13 @@ def test_a_source_that_is_not_there_is_refused(refused):
     assert refused("no.csv", "out.csv") == "no.csv: expected a file, got no such file. Check the path."
 
 
-def test_a_folder_as_source_is_refused(refused):
+def test_a_folder_without_tables_as_source_is_refused(refused):
     Path("folder.csv").mkdir()
-    assert refused("folder.csv", "out.csv") == "folder.csv: expected a file, got a folder. Name a file in it."
+    Path("folder.csv/notes.txt").touch()
+    assert refused("folder.csv", "out.csv") == (
+        "folder.csv: expected a file in .csv, .tsv, .jsonl, .ndjson, .parquet below the folder, got none. "
+        "Name another folder, or a file."
+    )
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file whose reading fails")
@@ -59,11 +63,19 @@ def test_a_source_that_cannot_be_read_is_refused(refused):
     )
 
 
-@pytest.mark.parametrize("name, got", [("in.xlsx", "'.xlsx'"), ("in.csv.gz", "'.gz'"), ("in", "no suffix")])
+@pytest.mark.parametrize(
+    "name, got",
+    [("in.xlsx", "'.xlsx'"), ("in.xlsx.gz", "'.xlsx.gz'"), ("in.parquet.gz", "'.parquet.gz'"), ("in.gz", "'.gz'")],
+)
 def test_an_unknown_suffix_is_refused(refused, name, got):
-    known = ".csv, .tsv, .jsonl, .ndjson, .parquet, or -"
+    known = ".csv, .tsv, .jsonl, .ndjson, .parquet, all but the last with or without .gz or .zst, or -"
     message = f"{name}: expected a name in {known}, got {got}. Convert or rename the file."
     assert refused(name, "out.csv") == refused("in.csv", name) == message
+
+
+def test_a_source_without_a_suffix_is_refused(refused):
+    known = ".csv, .tsv, .jsonl, .ndjson, .parquet, all but the last with or without .gz or .zst, or -"
+    assert refused("in", "out.csv") == f"in: expected a name in {known}, got no suffix. Convert or rename the file."
 
 
 @pytest.mark.parametrize(
@@ -164,14 +176,16 @@ def test_a_full_disk_ends_the_run_with_a_message_and_the_old_output(predictor, l
     assert sorted(os.listdir()) == ["in.csv", "old.csv"]
 
 
-def test_an_output_that_appears_meanwhile_is_not_overwritten(predictor):
+def test_an_output_that_appears_meanwhile_is_not_overwritten_and_nothing_is_lost(predictor):
     with pytest.raises(DataError) as caught:
         predict_file("in.csv", "out.csv", predictor, progress=lambda rows: Path("out.csv").write_bytes(b"other\n"))
     assert str(caught.value) == (
         f"{Path('out.csv').resolve()}: expected a file that does not exist, got one that appeared meanwhile. "
-        "Another run may have made it: give --replace or another --output."
+        "Another run may have made it: move it away and give --resume."
     )
     assert Path("out.csv").read_bytes() == b"other\n"
+    Path("out.csv").unlink()
+    assert predict_file("in.csv", "out.csv", predictor, resume=True).before == 20
     assert sorted(os.listdir()) == ["in.csv", "old.csv", "out.csv"]
 
 

@@ -1,0 +1,71 @@
+"""`experiments/report.py` on the small project: the same bytes each time, and beside each error its cause."""
+
+import contextlib
+import importlib
+import os
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def scripts(root: Path) -> tuple[ModuleType, ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(root / "experiments")
+        return importlib.import_module("report"), importlib.import_module("report_page")
+
+
+def written(script: ModuleType, project: Path, *options: str) -> Path:
+    out = project / "measured" / "REPORT.md"
+    out.parent.mkdir(exist_ok=True)
+    places = ["--data", "data/build/tiny", "--out", str(out), "--cache", str(out.parent / "cache")]
+    with contextlib.chdir(project), pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("MLFLOW")]:
+            patch.delenv(name)
+        script.main([*places, *options])
+    return out
+
+
+def mistake(page: ModuleType, id_: str, agreed: float = 1.0) -> object:
+    return page.Mistake(id_, "test", "We | they disarm", "north", "armed group", "pro", agreed, "anti", 0.9)
+
+
+@pytest.mark.slow
+def test_a_second_call_writes_the_same_bytes(scripts: tuple[ModuleType, ModuleType], project: Path) -> None:
+    out = written(scripts[0], project)
+    files = [out, *sorted((out.parent / "report").iterdir())]
+    assert [path.name for path in files] == ["REPORT.md", "reliability.png", "risk_coverage.png"]
+    first = [path.read_bytes() for path in files]
+    written(scripts[0], project)
+    assert [path.read_bytes() for path in files] == first
+    text = out.read_text(encoding="utf-8")
+    left_out = "`minilm-plain`, `minilm`, `mpnet`, `mpnet-invented`, `ensemble`"
+    assert f"Left out, since they are not trained here: {left_out}." in text
+    assert "not tracked" not in text
+    assert "nan" not in text
+
+
+def test_without_a_model_it_says_what_to_do(
+    scripts: tuple[ModuleType, ModuleType], project: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        written(scripts[0], project, "--models", str(tmp_path))
+    assert str(caught.value) == (
+        f"Error: {tmp_path}: expected a model among majority, tfidf, minilm-plain, minilm, mpnet, mpnet-invented, "
+        "ensemble, got none. Train one: stance train configs/tfidf.yaml"
+    )
+
+
+def test_each_error_is_shown_with_its_cause_or_as_not_read(scripts: tuple[ModuleType, ModuleType]) -> None:
+    page = scripts[1]
+    readings = {"b": page.Reading(cause="label doubtful", why="no arms"), "z": page.Reading(cause="other", why="-")}
+    mistakes = [mistake(page, "a"), mistake(page, "b", agreed=2 / 3)]
+    assert list(page.mistake_table(mistakes, readings))[2:] == [
+        "| 1 | We / they disarm *(north, armed group; `test`, `a`)* | pro | anti 0.90 | not read yet |  |",
+        "| 2 | We / they disarm *(north, armed group; `test`, `b`)* | pro (67% of votes) | anti 0.90 "
+        "| label doubtful | no arms |",
+    ]
+    assert page.causes(mistakes, readings) == (
+        "Causes: label doubtful 1, not read yet 1. The label is doubtful under the codebook in 1 of 2."
+    )
