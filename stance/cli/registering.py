@@ -44,7 +44,7 @@ def card(model: str) -> None:
     """Print the card of MODEL as Markdown: intended use, data, scores with intervals, calibration, behaviour, limits.
 
     MODEL is a folder or an MLflow address, by default the champion. The scores are measured on the data that the model
-    was trained on, if it is there, and the behaviour on tests/behaviour.
+    was trained on, if it is there unchanged, and the behaviour on tests/behaviour.
     """
     from stance.registry import measuring
     from stance.registry.card import card as write

@@ -25,7 +25,7 @@ TOKENS_AT_ONCE: Final = 1024
 
 _SLOWER: Final = ("SkipLayerNormFusion", "BiasGeluFusion")
 """Fusions of ONNX Runtime that cost more than they save (1.32, MiniLM, 2,000 tokens, one core): skip and layer norm
-take 56 ms fused and about 12 apart, bias and GELU 30 and about 20, of 177 ms for all of the 8-bit graph without them."""
+take 56 ms fused and about 12 apart, bias and GELU 30 and about 20, of 177 ms for the whole 8-bit graph without them."""
 
 
 class Compiled:

@@ -121,7 +121,7 @@ def _data(classifier: Classifier, evaluations: Mapping[str, Evaluation]) -> str:
 
 def _scores(evaluations: Mapping[str, Evaluation]) -> str:
     if not evaluations:
-        return "Not measured: the data that the model was trained on is not there."
+        return "Not measured: the data that the model was trained on is not there, or has changed."
     rows = [[metric, *(estimate(e.metrics[metric]) for e in evaluations.values())] for metric in METRICS]
     first = next(iter(evaluations.values()))
     rows.append([f"macro_f1 of always `{first.majority.label}`", *(_round(e) for e in evaluations.values())])

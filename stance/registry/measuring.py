@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from stance import comparison, training
+from stance import comparison, dataset, training
 from stance.comparison import Read
 from stance.errors import DataError
 from stance.evaluation import Evaluation, Outcome, evaluate, read_suite, run_suite
@@ -34,12 +34,20 @@ def of_run(run_id: str, classifier: Classifier) -> dict[str, Evaluation]:
 
 
 def of_model(classifier: Classifier) -> dict[str, Evaluation]:
-    """Return the evaluations by split on the data that the model was trained on, none where that is not there."""
+    """Return the evaluations by split on the data that the model was trained on.
+
+    There are none where that data is not there any more, or has changed: a card would name data it was not measured on.
+    """
+    path = classifier.origin.get("config", {}).get("data", {}).get("path")
+    if path is None:
+        return {}
     try:
-        splits = training.read_splits(classifier, SPLITS)
+        data = dataset.load(Path(path))
+        if data.fingerprint != classifier.origin.get("data_fingerprint"):
+            return {}
+        return {name: training.score(classifier, data.split(name)) for name in SPLITS}
     except DataError:
         return {}
-    return {name: training.score(classifier, examples) for name, examples in splits.items()}
 
 
 def behaviour(classifier: Classifier, suite: Path = SUITE) -> Sequence[Outcome]:

@@ -67,5 +67,5 @@ def test_no_foreign_name_is_markup(whole: str, classifier: Classifier) -> None:
 
 def test_what_was_not_measured_is_said(classifier: Classifier) -> None:
     empty = card(classifier, {})
-    assert "Not measured: the data that the model was trained on is not there." in empty
+    assert "Not measured: the data that the model was trained on is not there, or has changed." in empty
     assert "The suite of hand-written cases was not run." in empty
