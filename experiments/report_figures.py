@@ -58,11 +58,12 @@ def risk_coverage_figure(evaluations: Mapping[str, Mapping[str, Evaluation]], pa
         panel.axhline(0.1, color=BLACK, linewidth=0.8, linestyle=":")
         panel.set_title(f"{split}, n = {of_all.n} in {of_all.groups} groups", fontsize=10)
         panel.set_xlim(0, 1)
-        panel.set_ylim(0, None)
         panel.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         panel.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         panel.set_xlabel("Coverage (share of statements decided, most confident first)", fontsize=9)
         _plain(panel)
+    # The panels share the axis: its lower end alone is set, and only once all curves are there.
+    panels[0].set_ylim(bottom=0)
     panels[0].set_ylabel("Risk (error rate of those decided; dots: 10%)", fontsize=9)
     lines, names = panels[0].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside upper center", ncols=len(names), frameon=False, fontsize=9)

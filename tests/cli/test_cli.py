@@ -111,7 +111,7 @@ def test_a_model_learns_from_the_file_that_predict_wrote_with_its_teacher(
     said, out = str(tmp_path / "said.parquet"), tmp_path / "student"
     done = run("predict", "data/build/tiny/train.parquet", "--output", said, "--prefix", "teacher_")
     assert done.returncode == 0, done.stderr
-    taught = ["--set", "model.params.soft_labels=true", "--set", f"data.teacher={said}"]
+    taught = ["--set", "model.params.soft_labels=true", "--set", f"data.teacher={said}", "--set", "experiment=aside"]
     done = run("train", "tfidf.yaml", *taught, "--out", str(out))
     assert done.returncode == 0, done.stderr
     alone = Path("experiments/models/tfidf/weights.safetensors")
@@ -135,7 +135,8 @@ def test_an_ensemble_of_models_trained_on_the_same_data_is_trained_and_one_of_ot
     run: Run, project: Path, tmp_path: Path
 ) -> None:
     parts = ["experiments/models/tfidf", "experiments/models/majority"]
-    tree = f"name: both\ndata:\n  path: data/build/tiny\nmodel:\n  kind: ensemble\n  params:\n    models: {parts}\n"
+    tree = "name: both\nexperiment: aside\ndata:\n  path: data/build/tiny\nmodel:\n  kind: ensemble\n  params:\n"
+    tree += f"    models: {parts}\n"
     (tmp_path / "both.yaml").write_text(tree)
     done = run("train", str(tmp_path / "both.yaml"), "--out", str(tmp_path / "both"))
     assert done.returncode == 0, done.stderr
