@@ -76,7 +76,10 @@ def _tiny_cascade(folder: Path) -> dict[str, Any]:
 
 def _tiny_ensemble(folder: Path) -> dict[str, Any]:
     """Settings of two saved models."""
-    examples = [Example(f"{n}", text, label, f"{n}") for n, (text, label) in enumerate(zip("abc", LABELS, strict=True))]
+    examples = [
+        Example(f"{n}", text, label, f"{n}")
+        for n, (text, label) in enumerate(zip(("never again", "it rained", "we disarm"), LABELS, strict=True))
+    ]
     for kind in ("majority", "tfidf"):
         file = model_file(kind, "test")
         save(Classifier(kind, file.Params(), file.fit(examples, [], file.Params(), 0)), folder / kind)
