@@ -21,6 +21,7 @@ import os, signal
 from stance.cli import main
 from stance.inference import files, runs
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job is started without
 runs.SAVE_SECONDS = 0
 files.predict_file.__kwdefaults__["batch_rows"] = 2
 calls = []
