@@ -60,7 +60,7 @@ def read_saved(name: str, folder: Path) -> Saved:
     """
     from stance.models import _folder
 
-    manifest = _folder._read_manifest(folder)
+    manifest = _folder.read_manifest(folder)
     origin = manifest["origin"]
     counts = origin["train_labels"]
     return Saved(

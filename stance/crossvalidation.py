@@ -78,7 +78,7 @@ def answer(config: RunConfig, fold: Fold) -> FloatArray:
     """
     if config.data.teacher is not None:
         got = f"{config.data.teacher}, whose model has seen the theatres that are held out"
-        todo = "Take it out, or distil fold by fold: experiments/recipe/distil.py."
+        todo = "Take it out, or give each fold a teacher of its own: experiments/recipe/run.py."
         raise ConfigError(problem("data.teacher", "nothing in cross-validation", got, todo))
     classifier = fit_examples(config, weigh(fold.train, config.data), [])
     return classifier.predict_proba([example.query for example in fold.held_out])

@@ -68,7 +68,7 @@ def test_a_teacher_that_has_seen_the_held_out_theatres_is_refused() -> None:
         cross_validate(run, corpus(), folds=3)
     assert str(caught.value) == (
         "data.teacher: expected nothing in cross-validation, got said.csv, whose model has seen the theatres that are "
-        "held out. Take it out, or distil fold by fold: experiments/recipe/distil.py."
+        "held out. Take it out, or give each fold a teacher of its own: experiments/recipe/run.py."
     )
 
 

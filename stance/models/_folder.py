@@ -81,7 +81,7 @@ def load(folder: Path, runtime: _runtime.Runtime = "torch") -> Classifier:
             the export that `runtime` means.
         ConfigError: the kind of model has no such runtime.
     """
-    manifest = _read_manifest(folder)
+    manifest = read_manifest(folder)
     where = f"{folder / MANIFEST}"
     if manifest.get("labels") != list(LABELS):
         got = str(manifest.get("labels"))
@@ -145,7 +145,12 @@ def _manifest(classifier: Classifier, folder: Path) -> dict[str, Any]:
     }
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return what `model.json` in `folder` says; the files that it lists are not looked at.
+
+    Raises:
+        ModelError: it is missing, too large, damaged, or of another program or version.
+    """
     path = folder / MANIFEST
     if not folder.is_dir():
         raise ModelError(

@@ -84,9 +84,11 @@ def origins(params: Params) -> list[Mapping[str, Any]]:
     """Return where each of the models came from: all must have learnt from the data that the ensemble is judged on.
 
     Raises:
-        ModelError: a folder holds no model, or a damaged one.
+        ModelError: a folder holds no model.
     """
-    return [load_classifier(folder).origin for folder in params.models]
+    from stance.models import _folder
+
+    return [_folder.read_manifest(folder).get("origin") or {} for folder in params.models]
 
 
 def fit(train: Sequence[Example], validation: Sequence[Example], params: Params, seed: int) -> Ensemble:
