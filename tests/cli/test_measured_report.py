@@ -40,7 +40,7 @@ def test_a_second_call_writes_the_same_bytes(scripts: tuple[ModuleType, ModuleTy
     written(scripts[0], project)
     assert [path.read_bytes() for path in files] == first
     text = out.read_text(encoding="utf-8")
-    left_out = "`minilm-plain`, `minilm`, `mpnet`, `mpnet-invented`, `ensemble`"
+    left_out = "`minilm-plain`, `minilm`, `mpnet`, `mpnet-taught`, `ensemble`"
     assert f"Left out, since they are not trained here: {left_out}." in text
     assert "not tracked" not in text
     assert "nan" not in text
@@ -52,7 +52,7 @@ def test_without_a_model_it_says_what_to_do(
     with pytest.raises(SystemExit) as caught:
         written(scripts[0], project, "--models", str(tmp_path))
     assert str(caught.value) == (
-        f"Error: {tmp_path}: expected a model among majority, tfidf, minilm-plain, minilm, mpnet, mpnet-invented, "
+        f"Error: {tmp_path}: expected a model among majority, tfidf, minilm-plain, minilm, mpnet, mpnet-taught, "
         "ensemble, got none. Train one: stance train configs/tfidf.yaml"
     )
 
