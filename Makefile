@@ -18,6 +18,7 @@ demo: $(INSTALLED)
 	$(BIN)/stance train configs/majority.yaml --replace
 	$(BIN)/stance train configs/tfidf.yaml --replace
 	$(BIN)/stance train configs/minilm.yaml --replace
+	$(BIN)/stance export experiments/models/minilm
 	$(BIN)/stance compare tfidf minilm --split test_unseen --baseline tfidf
 	$(BIN)/python experiments/demo.py
 	$(BIN)/stance report seeds --model experiments/models/minilm --output experiments/demo/report.html --replace
@@ -36,7 +37,11 @@ chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 \
 		|| echo "No chromium could be installed: the tests that need a browser will be skipped."
 
+# needs the models of `make demo`, which it makes if they are missing
 bench: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	test -f experiments/models/minilm/model.json || $(MAKE) demo
+	$(BIN)/python experiments/bench/runtimes.py
 	$(BIN)/python experiments/bench/throughput.py
 
 ui: $(INSTALLED)

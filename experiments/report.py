@@ -29,10 +29,10 @@ from stance.models import softmax
 from stance.schema import LABELS, Example, FloatArray, label_indices
 
 NAMES = ("majority", "tfidf", "minilm-plain", "minilm", "mpnet", "mpnet-taught", "ensemble")
-"""From small to large; the last that is there, `mpnet-taught` aside, is the one whose errors are read."""
+"""From small to large; the last that is there is the one whose errors are read."""
 
 BASELINE = "tfidf"
-PAIRS = (("minilm", "minilm-plain"), ("mpnet", "minilm"), ("ensemble", "mpnet"))
+PAIRS = (("minilm", "minilm-plain"), ("mpnet-taught", "minilm"), ("mpnet-taught", "mpnet"), ("ensemble", "mpnet-taught"))
 SPLITS = ("test", "test_unseen")
 SUITE = Path(__file__).parent.parent / "tests" / "behaviour"
 SEED = 0
@@ -294,7 +294,7 @@ def _errors(asked: Mapping[str, Asked], splits: Mapping[str, Sequence[Example]],
 
 def _best(there: Mapping[str, object]) -> str:
     """The largest model that is there; a fixed order, so that no score has a say."""
-    ordered = ("ensemble", "mpnet", "mpnet-taught", "minilm", "minilm-plain", BASELINE, "majority")
+    ordered = ("ensemble", "mpnet-taught", "mpnet", "minilm", "minilm-plain", BASELINE, "majority")
     return next(name for name in ordered if name in there)
 
 

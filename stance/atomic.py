@@ -29,7 +29,7 @@ def swap(fresh: Path, folder: Path) -> None:
     Its files become readable for all: some libraries write theirs for the owner alone.
     """
     for path in fresh.iterdir():
-        path.chmod(0o644)
+        path.chmod(0o755 if path.is_dir() else 0o644)
     if not folder.exists():
         fresh.rename(folder)
         return

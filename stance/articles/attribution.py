@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from stance.articles import cues
 from stance.articles.clauses import Found, Range, cut, noun_phrase, right_content, subject, trimmed
+from stance.articles.roles import ROLES
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
@@ -32,6 +33,7 @@ _VIEWS: Final = frozenset(
 )
 _EXPLETIVE: Final = frozenset({"it", "there"})
 _UNREPORTED: Final = frozenset({"i", "you", "we", "one"})
+_SOURCES: Final = frozenset({"people", "person", "sources", "source"})
 
 
 def find(doc: "Doc", spoken: Sequence[bool]) -> list[Found]:
@@ -77,6 +79,8 @@ def _of_token(token: "Token", sentence: "Span", spoken: Sequence[bool]) -> Itera
     lower, tag = token.lower_, token.tag_
     if lower == "according":
         yield from _according(token, sentence)
+    elif lower == "per" and (token.i == sentence.start or token.nbor(-1).text == ","):
+        yield from _per(token, sentence)
     elif lower in _VIEWS and token.dep_ == "pobj" and token.head.lower_ == "in":
         yield from _view(token, sentence)
     elif lower in cues.ADJECTIVES and token.dep_ in ("acomp", "conj"):
@@ -162,7 +166,7 @@ def _behind(verb: "Token", who: "Token | None", sentence: "Span", spoken: Sequen
         return
     start = sentence.start
     content = trimmed(doc, (start, before))
-    if content[1] <= content[0] or doc[content[0]].lower_ == "asked":
+    if content[1] <= content[0] or doc[content[0]].lower_ in ("asked", "per"):
         return
     if content[1] - content[0] < 3 and verb.dep_ != "parataxis":
         return
@@ -211,6 +215,14 @@ def _according(token: "Token", sentence: "Span") -> Iterator[Found]:
     yield from _adverbial((token.i, token.i + 2), who, source, sentence, _CLAUSE)
 
 
+def _per(token: "Token", sentence: "Span") -> Iterator[Found]:
+    """Find "per two people briefed on the call, ..."; "per share" and "per month" tell of no source."""
+    who = next((child for child in token.children if child.dep_ == "pobj"), None)
+    if who is not None and (who.lower_ in _SOURCES or who.lower_.removesuffix("s") in ROLES | cues.SOURCE_NOUNS):
+        source = trimmed(token.doc, (token.i + 1, who.right_edge.i + 1))
+        yield from _adverbial((token.i, token.i + 1), who, source, sentence, _REPORTED)
+
+
 def _view(token: "Token", sentence: "Span") -> Iterator[Found]:
     """Find "in their view", "in the words of one villager"."""
     owner = next((c for c in token.children if c.dep_ == "poss"), None)
@@ -218,8 +230,9 @@ def _view(token: "Token", sentence: "Span") -> Iterator[Found]:
     if owner is None:
         owner = next((g for c in token.children if c.lower_ == "of" for g in c.children if g.dep_ == "pobj"), None)
         cue = (token.head.i, token.i + 2)
-    if owner is None:
-        return
+    said = token.head.head.lower_ in cues.LEMMAS and token.head.i > token.head.head.i
+    if owner is None or (said and any(child.dep_ in ("acl", "ccomp") for child in token.children)):
+        return  # "wrote in her opinion that"
     span = token.head.left_edge.i, token.right_edge.i + 1
     source = trimmed(token.doc, (owner.left_edge.i, owner.right_edge.i + 1))
     yield from _adverbial(cue, owner, source, sentence, _REPORTED, span)

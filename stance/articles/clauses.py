@@ -57,7 +57,7 @@ def subject(verb: "Token", depth: int = 0) -> "Token | None":
         if speaking is not None and speaking.tag_ == "VBD":
             return subject(speaking, depth + 1)
     if verb.tag_ == "VBG" and verb.lower_ in cues.LEMMAS and verb.dep_ in ("advcl", "conj", "ccomp", "acl", "dep"):
-        speaking = _speaking_above(verb)
+        speaking = _speaking_above(verb) or _relative_before(verb)
         if speaking is not None:
             return subject(speaking, depth + 1)
     if verb.dep_ in ("conj", "advcl", "xcomp", "pcomp", "prep", "dep"):
@@ -85,6 +85,20 @@ def _speaking_above(verb: "Token") -> "Token | None":
         or (top is not None and verb.head.dep_ in ("pobj", "dobj", "attr") and verb.i > 0 and verb.nbor(-1).text == ",")
         else None
     )
+
+
+def _relative_before(verb: "Token") -> "Token | None":
+    """Return the verb of speech in the relative clause that ends before a participle, if there is one.
+
+    "The league joins the front, which rejected the plan, saying ...": the parser hangs "saying" on "joins".
+    """
+    at = verb.i - 1
+    if at < 1 or verb.doc[at].text != ",":
+        return None
+    for above in verb.doc[at - 1].ancestors:
+        if above.dep_ == "relcl" and above.lower_ in cues.LEMMAS:
+            return above
+    return None
 
 
 def noun_phrase(head: "Token", verb: "Token") -> Range:
@@ -167,7 +181,14 @@ def _parts(verb: "Token", frames: str, lemma: str) -> list["Token"]:
     named = [child for child in kids if child.dep_ == "oprd"]
     if named and "s" in frames:
         return [*objects[:1], *named]
-    return _nominal(verb, kids, objects, frames, lemma)
+    return _nominal(verb, kids, objects, frames, lemma) or (_behind_medium(kids) if "c" in frames else [])
+
+
+def _behind_medium(kids: list["Token"]) -> list["Token"]:
+    """Return the clause that the parser hung on where it was said: "wrote in her opinion that the policy violates"."""
+    media = [noun for kid in kids if kid.dep_ == "prep" for noun in kid.children if noun.dep_ == "pobj"]
+    clauses = [c for noun in media for c in noun.children if c.dep_ in ("acl", "ccomp") and c.i > noun.i]
+    return [c for c in clauses if any(child.lower_ == "that" and child.dep_ == "mark" for child in c.children)][:1]
 
 
 def _nominal(verb: "Token", kids: list["Token"], objects: list["Token"], frames: str, lemma: str) -> list["Token"]:

@@ -9,7 +9,7 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Final
 
-from stance.articles import attribution, people, speech
+from stance.articles import attribution, cues, people, speech
 from stance.articles.clauses import Found, Range
 from stance.articles.headlines import headline
 from stance.articles.parsing import parser, prepared
@@ -118,6 +118,11 @@ def _whole_passages(doc: "Doc", found: Found, passages: Sequence[Range]) -> Foun
                 continue
             start = min(start, left) if not left < cue[0] < start else start
             end = max(end, right)
+    lemma = cues.LEMMAS.get(doc[found.cue[0]].lower_) if found.cue else None
+    if lemma is not None and "s" in cues.FRAMES[lemma]:
+        end = next(
+            (right for left, right in passages if left == end == found.content[1]), end
+        )  # "called Kemp “a disaster”"
     if doc[start].lower_ == "that" and any(left == start + 1 and end <= right for left, right in passages):
         start += 1  # "stressed that “there is no place”": what is said is all in marks
     return replace(found, content=(start, end))
@@ -132,23 +137,34 @@ def _quote(article: Article, doc: "Doc", found: Found, names: "people.Cast", pas
     text = article.text
     span = _characters(doc, found.content)
     pieces = tuple(_characters(doc, piece) for piece in found.pieces)
-    actor = names.actor(found)
-    source = _characters(doc, names.whole(found.source)) if actor and found.source else None
+    actors = names.actors(found)
+    source = _characters(doc, names.whole(found.source)) if actors and found.source else None
     cue = _characters(doc, found.cue) if found.cue else None
     return Quote(
         document=article.id,
         type=_type(text, pieces or (span,), passages),
         content=span.of(text),
         span=span,
-        source=actor.name if actor else None,
+        source=_together([actor.name for actor in actors]) or None,
         source_span=source,
         cue=cue.of(text) if cue else None,
         cue_span=cue,
         confidence=found.confidence,
-        affiliation=actor.affiliation if actor else None,
-        role=actor.role if actor else None,
+        affiliation=_shared([actor.affiliation for actor in actors]),
+        role=_shared([actor.role for actor in actors]),
         pieces=pieces,
+        speakers=tuple(actor.name for actor in actors) if len(actors) > 1 else (),
     )
+
+
+def _together(names: Sequence[str]) -> str:
+    """Return names as print puts them together: "A, B and C"."""
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+
+
+def _shared(told: Sequence[str | None]) -> str | None:
+    """Return what is told of every speaker alike, None if that is nothing."""
+    return told[0] if told and all(one == told[0] for one in told) else None
 
 
 def _characters(doc: "Doc", tokens: Range) -> Span:

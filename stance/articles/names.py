@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc, Token
 
 _BOUNDS: Final = frozenset(',.;:"')
+_STOPS: Final = frozenset(",.;:–—")
 _OPENING: Final = frozenset({"its", "his", "her", "their", "the"})
 _WEEKDAYS: Final = words("monday tuesday wednesday thursday friday saturday sunday")
 _PROPER: Final = ("NNP", "NNPS")
@@ -89,6 +90,11 @@ def role_before(doc: "Doc", run: Range) -> str | None:
     return " ".join(before) if before and before[-1] in ROLES else None
 
 
+def is_former(told: set[str]) -> bool:
+    """Tell whether words speak of an office that is held no longer."""
+    return bool(told & {"former", "ex", "late", "onetime"})
+
+
 def describes(token: "Token") -> bool:
     """Tell whether a word before a name makes it a body's: "the League", "Iraq's ruling Framework"."""
     return token.tag_ in ("DT", "POS", "JJ") or (token.tag_ == "VBG" and token.dep_ == "amod")
@@ -99,7 +105,7 @@ def role_beside(doc: "Doc", run: Range) -> tuple[str, str | None] | None:
     at = run[1]
     if at < len(doc) and doc[at].text == ",":
         end = at + 1
-        while end < len(doc) and doc[end].text not in (",", ".", ";", ":") and end - at < 14 and doc[end].tag_ not in (
+        while end < len(doc) and doc[end].text not in _STOPS and end - at < 14 and doc[end].tag_ not in (
             "VBD", "VBZ", "WP", "WDT", "MD",
         ):  # fmt: skip
             end += 1
@@ -113,6 +119,8 @@ def role_beside(doc: "Doc", run: Range) -> tuple[str, str | None] | None:
         while start > 0 and doc[start - 1].text not in _BOUNDS and not doc[start - 1].is_space and at - start < 12:
             start -= 1
         before = [doc[i].lower_ for i in range(start, at)]
+        if any(doc[i].tag_ in ("VBD", "VBZ", "VBP", "MD") for i in range(start, at)):
+            return None  # "the president boasted at a rally in Erie, Pa.,"
         told = bool(before) and (before[0] in _OPENING or before[-1] in ROLES)
         if told or (before[:1] in (["a"], ["an"]) and set(before) & ROLES):
             return _role_in(doc, (start, at))

@@ -5,7 +5,7 @@
   const form = byId("filters");
   const quotes = all(".quote");
   const marks = all("mark[data-q]");
-  const refs = all(".ref");
+  const refs = all(".ref, .also");
 
   const matches = (quote, chosen, labels) => {
     const actors = quote.dataset.actors.split(" ");
@@ -23,7 +23,7 @@
     for (const mark of marks) mark.classList.toggle("off", !mark.dataset.q.split(" ").some((q) => shown.has(q)));
     for (const ref of refs) ref.hidden = !shown.has(ref.dataset.q);
     for (const card of all(".actor, .article")) {
-      card.hidden = !all(".quote, .ref", card).some((part) => !part.hidden);
+      card.hidden = !all(".quote, .ref, .also", card).some((part) => !part.hidden);
     }
     for (const row of all(".times > li")) row.hidden = byId(row.dataset.card).hidden;
     byId("shown").textContent = `${shown.size} of ${quotes.length} statements shown`;
@@ -79,7 +79,7 @@
   addEventListener("beforeprint", () => {
     closed = all("details:not([open])");
     for (const part of closed) part.open = true;
-    for (const part of all(".quote, .actor, .article, .ref, .times > li")) part.hidden = false;
+    for (const part of all(".quote, .actor, .article, .ref, .also, .times > li")) part.hidden = false;
     for (const mark of marks) mark.classList.remove("off");
   });
   addEventListener("afterprint", () => {

@@ -7,27 +7,25 @@ and no data is written into the script, so that no string of an article can beco
 import base64
 import hashlib
 import re
-from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib.resources import files
-from itertools import pairwise
 from pathlib import PurePath
 from string import Template
 from typing import Final
 
+from stance.articles.highlighting import Item, escaped, highlighted
+from stance.articles.keys import actor_keys, keys
 from stance.articles.positions import (
     READINGS,
     UNCERTAIN,
     WITHIN_ARTICLE,
     Actor,
     ScoredQuote,
-    keys,
     positions,
 )
-from stance.articles.records import Article, QuoteType, Span
+from stance.articles.records import Article, QuoteType
 from stance.articles.timeline import Change, described, find_change, moments, row, signed
 from stance.errors import DataError, problem
 from stance.schema import DEFAULT_TARGET, LABELS
@@ -44,23 +42,6 @@ _LINES_AT_MOST: Final = 40
 _SIGNS: Final = {"anti": "◂", "neutral": "●", "pro": "▸", "uncertain": "?", "not scored": "–"}
 _TYPES: Final[dict[QuoteType, str]] = {"direct": "quoted", "indirect": "reported", "mixed": "partly quoted"}
 _WEB: Final = re.compile("https?://[^/]", re.IGNORECASE)
-_UNSAFE: Final = {"\r": "&#13;"} | dict.fromkeys(map(chr, [0, *range(0xD800, 0xE000)]), "\ufffd")
-_ESCAPES: Final = str.maketrans(_UNSAFE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """A statement with its number on the page; `actors` are the numbers of those it counts for."""
-
-    number: int
-    one: ScoredQuote
-    reading: str
-    actors: tuple[int, ...]
-
-    @property
-    def style(self) -> str:
-        """The class that draws the reading."""
-        return "unscored" if self.reading == "not scored" else self.reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +49,12 @@ class _Page:
     """What all parts of the page refer to."""
 
     articles: dict[str, Article]
-    items: list[_Item]
+    items: list[Item]
     actors: list[Actor]
     numbers: dict[str, int]
     changes: dict[str, Change]
+    joint: dict[str, list[int]]
+    """Statements made with another, under whom they stand, by the key of the actor."""
 
 
 def report(
@@ -98,10 +81,10 @@ def report(
     page, script = _numbered(articles, scored, threshold), _asset("page.js")
     bodies = [actor for actor in page.actors if actor.kind == "body"]
     return Template(_asset("page.html")).substitute(
-        title=_text(title),
+        title=escaped(title),
         lead=_lead(page, target),
-        model=_text(model),
-        target=_text(target),
+        model=escaped(model),
+        target=escaped(target),
         threshold=f"{threshold:g}",
         within=f"{WITHIN_ARTICLE:g}",
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -120,11 +103,6 @@ def _asset(name: str) -> str:
     return files("stance.articles").joinpath(name).read_text(encoding="utf-8")
 
 
-def _text(text: str) -> str:
-    """Escape `text` for HTML; a reader sees the same characters, but for those that HTML cannot hold."""
-    return escape(text).translate(_ESCAPES)
-
-
 def _numbered(articles: Sequence[Article], scored: Sequence[ScoredQuote], threshold: float) -> _Page:
     order = {article.id: number for number, article in enumerate(articles)}
     by_id: dict[str, Article] = {}
@@ -140,11 +118,15 @@ def _numbered(articles: Sequence[Article], scored: Sequence[ScoredQuote], thresh
     numbers = {actor.key: number for number, actor in enumerate(actors, 1)}
     ranked = sorted(scored, key=lambda one: (order[one.quote.document], one.quote.span))
     items = [
-        _Item(number, one, one.reading(threshold), tuple(dict.fromkeys(numbers[key] for key in keys(one.quote) if key)))
+        Item(number, one, one.reading(threshold), tuple(numbers[key] for key in actor_keys(one.quote)))
         for number, one in enumerate(ranked, 1)
     ]
     changes = {actor.key: change for actor in actors if (change := find_change(actor.statements))}
-    return _Page(by_id, items, actors, numbers, changes)
+    joint: defaultdict[str, list[int]] = defaultdict(list)
+    for item in items:
+        for key in keys(item.one.quote)[0][1:]:
+            joint[key].append(item.number)
+    return _Page(by_id, items, actors, numbers, changes, joint)
 
 
 def _lead(page: _Page, target: str) -> str:
@@ -152,10 +134,10 @@ def _lead(page: _Page, target: str) -> str:
     if not page.items:
         return f"In {read} no statement was found that is attributed to anybody."
     types = Counter(item.one.quote.type for item in page.items)
-    sources = {speaker for item in page.items if (speaker := keys(item.one.quote)[0])}
+    sources = {speaker for item in page.items for speaker in keys(item.one.quote)[0]}
     listed = ", ".join(f"{types[kind]} {words}" for kind, words in _TYPES.items() if types[kind])
     return (
-        f"Who says what in {read} about {_text(target)}: {_count(len(page.items), 'statement')} ({listed}) "
+        f"Who says what in {read} about {escaped(target)}: {_count(len(page.items), 'statement')} ({listed}) "
         f"by {_count(len(sources), 'source')}."
     )
 
@@ -169,7 +151,7 @@ def _by_name(actors: Sequence[Actor]) -> list[Actor]:
 
 
 def _option(page: _Page, actor: Actor) -> str:
-    return f'<option value="{page.numbers[actor.key]}">{_text(actor.name)}</option>'
+    return f'<option value="{page.numbers[actor.key]}">{escaped(actor.name)}</option>'
 
 
 def _box(reading: str, page: _Page) -> str:
@@ -179,13 +161,12 @@ def _box(reading: str, page: _Page) -> str:
 
 
 def _positions(page: _Page) -> str:
-    """Bodies with their speakers inside, and speakers without one; each statement stands once, with its source."""
+    """Bodies with their speakers inside, speakers without one; each statement stands once, with its first source."""
     if not page.items:
         return "<p>There is nothing to show.</p>"
-    said: defaultdict[str, list[_Item]] = defaultdict(list)
+    said: defaultdict[str, list[Item]] = defaultdict(list)
     for item in page.items:
-        speaker, body = keys(item.one.quote)
-        said[speaker or body or ""].append(item)
+        said[next(iter(actor_keys(item.one.quote)), "")].append(item)
     inside: defaultdict[str, list[Actor]] = defaultdict(list)
     homes = {actor.name: actor.key for actor in page.actors if actor.kind == "body"}
     top: list[Actor] = []
@@ -199,21 +180,30 @@ def _positions(page: _Page) -> str:
     return f'{scale}<ul class="actors">{"".join(cards)}</ul>'
 
 
-def _card(page: _Page, actor: Actor, said: dict[str, list[_Item]], members: Sequence[Actor]) -> str:
+def _card(page: _Page, actor: Actor, said: dict[str, list[Item]], members: Sequence[Actor]) -> str:
     number = page.numbers[actor.key]
     within = {member.key for member in members}
     elsewhere = [page.actors[page.numbers[voice] - 1] for voice in actor.voices if voice not in within]
-    also = ", ".join(f'<a href="#a{page.numbers[other.key]}">{_text(other.name)}</a>' for other in elsewhere)
+    also = ", ".join(f'<a href="#a{page.numbers[other.key]}">{escaped(other.name)}</a>' for other in elsewhere)
     note = f'<p class="soft">Also counted here: statements of {also}.</p>' if also else ""
+    note += _told_elsewhere(page, actor)
     nested = "".join(_card(page, member, said, []) for member in members)
     change = page.changes.get(actor.key)
     says = _says(actor) + _with(members) + (f'<span class="change">{described(change)}</span>' if change else "")
     return (
         f'<li class="actor" id="a{number}"><details><summary class="who">'
-        f'<h3 dir="auto">{_text(actor.name)}</h3>{_axis(actor)}<span class="says">{says}'
+        f'<h3 dir="auto">{escaped(actor.name)}</h3>{_axis(actor)}<span class="says">{says}'
         f'</span></summary><div class="inside"><p class="soft">{_made_of(actor)}</p>{note}'
         f"{_evidence(said.get(actor.key, []))}{f'<ul>{nested}</ul>' if nested else ''}</div></details></li>"
     )
+
+
+def _told_elsewhere(page: _Page, actor: Actor) -> str:
+    """Return a line with links to the statements that the actor made with another, under whom they stand."""
+    joint = page.joint.get(actor.key, [])
+    # With the class, the script shows and hides the link, and so the card, with the statement.
+    links = " ".join(f'<a class="also" data-q="{number}" href="#q{number}">no. {number}</a>' for number in joint)
+    return f'<p class="soft">Counted here, as said together with others: {links}</p>' if joint else ""
 
 
 def _with(members: Sequence[Actor]) -> str:
@@ -221,10 +211,10 @@ def _with(members: Sequence[Actor]) -> str:
     named = [member.name for member in members[:_NAMES_AT_MOST]]
     if len(members) > _NAMES_AT_MOST:
         named.append(_count(len(members) - _NAMES_AT_MOST, "other"))
-    return f" · with {_text(', '.join(named))}" if named else ""
+    return f" · with {escaped(', '.join(named))}" if named else ""
 
 
-def _unattributed(items: Sequence[_Item]) -> str:
+def _unattributed(items: Sequence[Item]) -> str:
     return (
         '<li class="actor" id="a0"><details><summary class="who"><h3>No source named</h3><span></span>'
         f'<span class="says">{_count(len(items), "statement")}; no position is computed</span></summary>'
@@ -268,25 +258,32 @@ def _made_of(actor: Actor) -> str:
     return f"By type: {types}. Read as: {readings}.{twice}{mean}"
 
 
-def _evidence(items: Sequence[_Item]) -> str:
+def _evidence(items: Sequence[Item]) -> str:
     return f"<ol>{''.join(_quote(item) for item in items)}</ol>" if items else ""
 
 
-def _quote(item: _Item) -> str:
+def _quote(item: Item) -> str:
     one = item.one
     found = one.prediction.probabilities if one.prediction else ()
     facts = [
         ", ".join(f"{label} {p:.2f}" for label, p in zip(LABELS, found, strict=False)),
-        _TYPES[one.quote.type],
-        _text(one.date or ""),
+        _TYPES[one.quote.type] + _cue(one),
+        escaped(one.date or ""),
+        escaped(f"by {one.quote.source}" if one.quote.speakers else ""),
         f'<a href="#h{item.number}">no. {item.number} in the article</a>',
     ]
     return (
         f'<li class="quote {item.style}" id="q{item.number}" data-label="{item.reading}" '
-        f'data-actors="{" ".join(map(str, item.actors))}"><blockquote dir="auto">{_text(one.text)}</blockquote>'
+        f'data-actors="{" ".join(map(str, item.actors))}"><blockquote dir="auto">{escaped(one.text)}</blockquote>'
         f'<p class="meta"><b class="tag {item.style}">{_SIGNS[item.reading]} {item.reading}</b> '
         f"{' · '.join(filter(None, facts))}</p></li>"
     )
+
+
+def _cue(one: ScoredQuote) -> str:
+    """Return the cue of what is not all quoted: "all calls for disarmament" says nothing without "refused"."""
+    cue = one.quote.cue if one.quote.type != "direct" else None
+    return f", cue “{escaped(cue)}”" if cue else ""
 
 
 def _title(article: Article) -> str:
@@ -294,7 +291,7 @@ def _title(article: Article) -> str:
 
 
 def _articles(page: _Page) -> str:
-    said: defaultdict[str, list[_Item]] = defaultdict(list)
+    said: defaultdict[str, list[Item]] = defaultdict(list)
     for item in page.items:
         said[item.one.quote.document].append(item)
     opened = " open" if len(said) <= _OPEN_AT_MOST else ""
@@ -308,74 +305,16 @@ def _articles(page: _Page) -> str:
     return "".join(shown) + note
 
 
-def _article(article: Article, items: Sequence[_Item], opened: str) -> str:
-    facts = [_text(article.date)] if article.date else []
+def _article(article: Article, items: Sequence[Item], opened: str) -> str:
+    facts = [escaped(article.date)] if article.date else []
     if article.url and _WEB.match(article.url):
-        facts.append(f'<a href="{_text(article.url)}" rel="noreferrer noopener">source</a>')
+        facts.append(f'<a href="{escaped(article.url)}" rel="noreferrer noopener">source</a>')
     about = f'<p class="soft">{" · ".join(facts)}</p>' if facts else ""
     return (
-        f'<article class="article"><details{opened}><summary><h3 dir="auto">{_text(_title(article))}</h3> '
+        f'<article class="article"><details{opened}><summary><h3 dir="auto">{escaped(_title(article))}</h3> '
         f'<span class="soft">{_count(len(items), "statement")}</span></summary>{about}'
-        f'<div class="text">{_highlighted(article.text, items)}</div></details></article>'
+        f'<div class="text">{highlighted(article.text, items)}</div></details></article>'
     )
-
-
-def _highlighted(text: str, items: Sequence[_Item]) -> str:
-    """Return `text` as paragraphs with the statements marked; the text content of the result is `text`.
-
-    The text is cut wherever a statement begins or ends, so that statements may hold or overlap each other; a cut piece
-    is drawn as the shortest statement over it.
-    """
-    pieces = sorted((piece, item.number) for item in items for piece in _trimmed(text, item.one))
-    by_number = {item.number: item for item in items}
-    first: dict[int, int] = {}
-    last: dict[int, int] = {}
-    size: Counter[int] = Counter()
-    for piece, number in pieces:
-        first.setdefault(number, piece.start)
-        last[number] = max(piece.end, last.get(number, 0))
-        size[number] += piece.end - piece.start
-    cuts = sorted({at for piece, _ in pieces for at in (piece.start, piece.end)})
-    out, at = [], 0
-    for line in text.split("\n"):
-        end = at + len(line)
-        edges = [at, *cuts[bisect_right(cuts, at) : bisect_left(cuts, end)], end]
-        parts = []
-        for start, stop in pairwise(edges):
-            over = {number for piece, number in pieces if piece.start <= start and stop <= piece.end}
-            inner = [by_number[number] for number in sorted(over, key=lambda number: (size[number], number))]
-            anchors = "".join(_anchor(item) for item in inner if first[item.number] == start)
-            refs = "".join(_ref(item) for item in inner if last[item.number] == stop)
-            parts.append(anchors + _mark(text[start:stop], inner) + refs)
-        out.append(f'<p dir="auto">{"".join(parts)}</p>' if line.strip() else _text(line))
-        at = end + 1
-    return "\n".join(out)
-
-
-def _trimmed(text: str, one: ScoredQuote) -> Iterator[Span]:
-    """Yield the spans of a statement, a span for each line, without white space at their ends."""
-    for piece in one.quote.pieces or [one.quote.span]:
-        at = piece.start
-        for line in piece.of(text).split("\n"):
-            if line.strip():
-                yield Span(at + len(line) - len(line.lstrip()), at + len(line.rstrip()))
-            at += len(line) + 1
-
-
-def _anchor(item: _Item) -> str:
-    return f'<span class="at" id="h{item.number}"></span>'
-
-
-def _mark(text: str, over: Sequence[_Item]) -> str:
-    if not over:
-        return _text(text)
-    style = over[0].style + (" inner" if len(over) > 1 else "")
-    return f'<mark class="{style}" data-q="{" ".join(str(item.number) for item in over)}">{_text(text)}</mark>'
-
-
-def _ref(item: _Item) -> str:
-    # Its words are written by the style sheet: they are read out but no part of the article's text, nor copied with it.
-    return f'<a class="ref {item.style}" href="#q{item.number}" data-q="{item.number}"></a>'
 
 
 def _times(page: _Page) -> str:
@@ -388,7 +327,7 @@ def _times(page: _Page) -> str:
     every = [moment.day for _, days in heard for moment in days]
     heard.sort(key=lambda pair: pair[0].key not in page.changes)
     shown = "".join(
-        f'<li data-card="a{page.numbers[actor.key]}"><h3 dir="auto">{_text(actor.name)}</h3>'
+        f'<li data-card="a{page.numbers[actor.key]}"><h3 dir="auto">{escaped(actor.name)}</h3>'
         f"{row(days, page.changes.get(actor.key), min(every), max(every))}</li>"
         for actor, days in heard[:lines]
     )

@@ -8,8 +8,10 @@ the last one with that role, "the group" the last body named.
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from stance.articles.clauses import Found, Range, noun_phrase, subject
+from stance.articles.clauses import Found, Range, noun_phrase
+from stance.articles.coordination import fuse, speakers
 from stance.articles.cues import SOURCE_NOUNS
+from stance.articles.descriptions import PARTISANS, authors, fits, is_party_tag, partisan, party, qualifiers
 from stance.articles.names import (
     acts,
     apposed,
@@ -76,12 +78,15 @@ class Cast:
         there is not who "he" is in the next sentence.
         """
         self._doc = doc
+        self._spoken = spoken
         self._by_name: dict[str, Actor] = {}
         self._seen: list[tuple[int, Actor]] = []
         self._spoke: list[Actor] = []
+        self._together: list[Actor] = []
+        self._asked: Actor | None = None
         self._subjects: list[tuple[int, Actor]] = []
-        self._authors = _authors(doc)
-        self._runs = runs(doc)
+        self._authors = authors(doc)
+        self._runs = fuse(doc, runs(doc))
         for run in self._runs:
             actor = self._introduce(run)
             if actor is None or spoken[run[0]]:
@@ -90,16 +95,30 @@ class Cast:
             if acts(doc, run) and not told[run[0]]:
                 self._subjects.append((run[0], actor))
 
-    def actor(self, found: Found) -> Actor | None:
-        """Return the source of `found`, or None if it has none."""
+    def actors(self, found: Found) -> list[Actor]:
+        """Return the source of `found`: nobody, one speaker, or those who speak together."""
         if found.source is None or found.subject is None or found.source[1] <= found.source[0]:
-            return None
-        actor = self._resolve(self.whole(found.source), self._doc[found.subject])
-        self._spoke.append(actor)
-        if not self._subjects or actor is not self._subjects[-1][1]:
-            self._subjects.append((found.source[0], actor))
-            self._subjects.sort(key=lambda pair: pair[0])
-        return actor
+            return []
+        source = self.whole(found.source)
+        if source[1] - source[0] == 1 and len(self._together) > 1 and self._doc[source[0]].lower_ in ("they", "both"):
+            actors = self._together
+        else:
+            parts = speakers(self._doc, source, self._doc[found.subject], self._runs)
+            actors = list({id(a): a for a in (self._resolve(*part) for part in parts)}.values())
+        for actor in actors:
+            self._spoke.append(actor)
+            if not self._subjects or actor is not self._subjects[-1][1]:
+                self._subjects.append((found.source[0], actor))
+        self._subjects.sort(key=lambda pair: pair[0])
+        self._together = actors
+        self._asked = actors[-1] if self._asks(found) else None
+        return actors
+
+    def _asks(self, found: Found) -> bool:
+        """Tell whether `found` is a question put to somebody, which the one who asked does not answer."""
+        doc, end = self._doc, found.content[1]
+        asked = found.cue is not None and doc[found.cue[0]].lower_ in ("ask", "asks", "asked", "inquired")
+        return asked and any(doc[i].text == "?" for i in range(max(end - 2, 0), end))
 
     def whole(self, source: Range) -> Range:
         """Return `source` with the names at its ends in full, which a wrong parse may have cut."""
@@ -109,6 +128,8 @@ class Cast:
 
     def _introduce(self, run: Range) -> Actor | None:
         """Return the actor that a run of capitalised words names, made known if it is new."""
+        if partisan(self._doc, run) or is_party_tag(text_of(self._doc, run)):
+            return None
         title, name = stripped_of_titles(text_of(self._doc, run).split())
         before = role_before(self._doc, run)
         if not name:
@@ -158,10 +179,17 @@ class Cast:
             actor.gender = actor.gender or next((HONORIFICS[w] for w in role.lower().split() if w in HONORIFICS), None)
             if not any(word in _PLAIN_TITLES for word in role.lower().split()):
                 actor.role = actor.role or role
-            said = {word.lower().rstrip(".") for word in role.replace("-", " ").split()}
+        for told in filter(None, (role, beside and beside[0])):
+            said = {word.lower().rstrip(".") for word in told.replace("-", " ").split()}
             actor.heads.update(said & (ROLES | TITLES) - MODIFIERS | said & {"prime"})
+        actor.heads |= party(self._doc, run)
         if body and actor.affiliation is None:
             actor.affiliation = self._body(body, run[0])
+
+    def _full(self, body: str | None) -> str | None:
+        """Return the one longer name of a body that ends so: "US State Department" for "State Department"."""
+        longer = {a.name for a in self._by_name.values() if not a.person and a.name.endswith(f" {body}")}
+        return longer.pop() if len(longer) == 1 and body and " " in body else body
 
     def _body(self, phrase: str, at: int) -> str:
         """Return the full name of the body that `phrase` ("the group", "Ministry of Health") stands for."""
@@ -197,7 +225,7 @@ class Cast:
     def _named(self, source: Range, head: "Token") -> Actor | None:
         """Return the actor whose name heads the source or stands in apposition to its head."""
         doc = self._doc
-        inside = runs(doc, source)
+        inside = [run for run in self._runs if source[0] <= run[0] and run[1] <= source[1]] or runs(doc, source)
         envoy = behind_post(doc, inside)
         if envoy is not None:
             return self._introduce(envoy)
@@ -232,7 +260,7 @@ class Cast:
                 body = self._last_body(source[0], noun)
                 if body is not None:
                     return body
-        owner = self._owner(source, head)
+        owner = self._owner(source, head) or self._meant(source, head)
         if owner is not None:
             return owner
         plain = plain_name(phrase)
@@ -244,7 +272,7 @@ class Cast:
         made = Actor(core(doc, source, head), noun in ROLES, heads={noun})
         if noun in ROLES:
             made.role = noun
-            made.affiliation = employer(doc, source, head)
+            made.affiliation = self._full(employer(doc, source, head))
         self._by_name[plain.lower()] = made
         self._seen.append((source[0], made))
         return made
@@ -266,6 +294,40 @@ class Cast:
             self._by_name[name.lower()] = known
             self._seen.append((source[0], known))
         return known
+
+    def _meant(self, source: Range, head: "Token") -> Actor | None:
+        """Return the person that a definite description with words of its own stands for, None if none is sure.
+
+        "The Ohio Republican" is the last one of that party who was named, "the commander of the Coast Brigade" the only
+        commander in the article.
+        """
+        doc, noun, at = self._doc, head.lower_, source[0]
+        definite = doc[at].lower_ in ("the", "this", "that") or doc[at].sent.start == at == 0
+        if not definite or noun not in ROLES:
+            return None
+        said = qualifiers(doc, source, head)
+        people = [(i, actor) for i, actor in self._seen if actor.person and actor.name[:1].isupper()]
+        able = [(i, a) for i, a in people if fits(said, noun, a.heads, f"{a.role or ''} {a.affiliation or ''}")]
+        if noun in PARTISANS:
+            other = PARTISANS - {noun}
+            able = [(i, a) for i, a in people if not a.heads & other and any(same_role(noun, h) for h in a.heads)]
+            near = [pair for pair in able if pair[1].heads & said] or able
+            told = [a for i, a in near if i < at] or [a for _, a in near[:1]]
+            return told[-1] if told else None
+        only = {id(actor): actor for _, actor in able}
+        return next(iter(only.values())) if len(only) == 1 else self._varied(source)
+
+    def _varied(self, source: Range) -> Actor | None:
+        """Return the person without a role whom the sentence before is about: print does not repeat the name at once.
+
+        "Ode shrugged off the demand. “Let him come,” the Lock Keepers' chief joked."
+        """
+        at = source[0] - 1
+        while at > 0 and (self._spoken[at] or self._doc[at].is_punct or self._doc[at].is_space):
+            at -= 1
+        near = [actor for i, actor in self._subjects if self._doc[max(at, 0)].sent.start <= i <= at]
+        last = near[-1] if near else None
+        return last if last is not None and last.person and last.name[:1].isupper() and not last.heads else None
 
     def _with_head(self, noun: str, at: int) -> Actor | None:
         """Return the last actor before `at` that `noun` describes, or else the first one after it."""
@@ -290,6 +352,7 @@ class Cast:
             if i < at
             and (actor.person or (actor.person is None and actor in self._spoke))
             and (actor.gender is None or actor.gender == gender)
+            and actor is not self._asked
         ]
         sentence = self._doc[at].sent
         if self._doc[sentence.start].tag_ == "IN":
@@ -305,7 +368,9 @@ class Cast:
         for i, actor in sorted(self._seen, key=lambda pair: -pair[0]):
             if i < at and actor.person and (actor.gender is None or actor.gender == gender):
                 return actor
-        return None
+        # "Darnell was not convinced. “A mess,” he said": nothing but the pronoun tells that the name is a person's.
+        bare = [a for i, a in self._subjects if i < at and a.person is None and a.name[:1].isupper()]
+        return next((actor for actor in reversed(bare) if actor.gender in (None, gender)), None)
 
     def _last_body(self, at: int, noun: str) -> Actor | None:
         """Return the body that "the group" stands for: one whose name has the word, or the last that spoke."""
@@ -333,14 +398,3 @@ class Cast:
             return near[-1] if near and head.lower_ in ("statement", "communique", "communiqué") else None
         phrase = noun_phrase(who[-1], self._doc[who[-1].i])
         return self._resolve(self.whole(phrase), who[-1])
-
-
-def _authors(doc: "Doc") -> list[tuple[int, str, "Token"]]:
-    """Return for each "sent a letter", "issued a statement" where it stands, its noun and the subject of the verb."""
-    found = []
-    for token in doc:
-        if token.lower_ in SOURCE_NOUNS and token.dep_ == "dobj":
-            who = subject(token.head)
-            if who is not None and who.tag_.startswith("N"):
-                found.append((token.i, token.lower_, who))
-    return found

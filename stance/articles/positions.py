@@ -1,7 +1,8 @@
 """Scored statements -> the positions of the actors who made them, for the page and as JSON and CSV.
 
 Intervals stay wide where little was said. An actor is a speaker, or a body spoken for: a statement counts for its
-source and for the source's affiliation, so a spokesperson's words are the spokesperson's and the body's. Names are
+source and for the source's affiliation, so a spokesperson's words are the spokesperson's and the body's; of "A and B"
+it counts for A and for B. Names are
 compared without case, accents, apostrophes and articles; nothing else is merged ("Sudani" in one article and "Mohammed
 Shia al-Sudani" in another stay two actors), and a description in small letters ("officials") is another actor in each
 article.
@@ -11,16 +12,15 @@ import csv
 import io
 import json
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from scipy.special import betaincinv
 
+from stance.articles.keys import actor_keys, keys, named
 from stance.articles.records import Article, Quote, QuoteType
 from stance.errors import DataError, problem
 from stance.schema import LABELS, Label, Prediction
@@ -156,14 +156,15 @@ def positions(
     spelled: defaultdict[str, Counter[str]] = defaultdict(Counter)
     homes: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for one in sorted(scored, key=_order):
-        speaker, body = keys(one.quote)
-        for key, name in ((speaker, one.quote.source), (body, one.quote.affiliation)):
+        speakers, body = keys(one.quote)
+        for key, name in [*zip(speakers, named(one.quote), strict=True), (body, one.quote.affiliation)]:
             if key and name:
                 spelled[key][normalise(name)] += 1
-        for key in dict.fromkeys(filter(None, (speaker, body))):
+        for key in actor_keys(one.quote):
             said[key].append(one)
-        if speaker and body and speaker != body:
-            homes[speaker][body] += 1
+        for speaker in speakers:
+            if body and speaker != body:
+                homes[speaker][body] += 1
     bodies = {body for counts in homes.values() for body in counts} | {keys(one.quote)[1] for one in scored}
     names = {key: counts.most_common(1)[0][0] for key, counts in spelled.items()}
     actors = []
@@ -174,29 +175,6 @@ def positions(
         kind: Kind = "body" if key in bodies else "speaker"
         actors.append(_actor(key, names[key], kind, names[home] if home else None, statements, threshold))
     return sorted(actors, key=lambda actor: (-len(actor.statements), actor.name))
-
-
-def keys(quote: Quote) -> tuple[str | None, str | None]:
-    """Return the keys of the actors that `quote` counts for: its source's and its affiliation's."""
-    return _key(quote.source, quote.document), _key(quote.affiliation, quote.document)
-
-
-def _key(name: str | None, document: str) -> str | None:
-    if not name or not name.strip():
-        return None
-    # "officials" or "the mayor" names nobody: in another article these are others.
-    return name_key(name) + (f"@{document}" if name == name.lower() else "")
-
-
-@lru_cache(maxsize=1 << 16)
-def name_key(name: str) -> str:
-    """Return what is equal for spellings of one name; never empty unless `name` is blank."""
-    plain = unicodedata.normalize("NFKD", normalise(name).casefold())
-    plain = "".join(character for character in plain if character != "'" and not unicodedata.combining(character))
-    words = re.sub(r"[\W_]+", " ", plain).split()
-    if len(words) > 1 and words[0] in ("the", "a", "an"):
-        del words[0]
-    return " ".join(words) or plain
 
 
 def distinct(statements: Sequence[ScoredQuote]) -> list[ScoredQuote]:
@@ -294,7 +272,7 @@ def as_json(scored: Sequence[ScoredQuote], threshold: float = UNCERTAIN) -> str:
         days = {"last": str(change.last), "first": str(change.first)} if change else None
         statements = [statement_record(one, threshold) for one in actor.statements]
         actors.append(actor_record(actor) | {"change": days, "statements": statements})
-    unattributed = [statement_record(one, threshold) for one in scored if keys(one.quote) == (None, None)]
+    unattributed = [statement_record(one, threshold) for one in scored if not actor_keys(one.quote)]
     return _whole(json.dumps({"actors": actors, "unattributed": unattributed}, ensure_ascii=False, indent=1) + "\n")
 
 
@@ -314,7 +292,7 @@ def as_csv(scored: Sequence[ScoredQuote], threshold: float = UNCERTAIN) -> str:
         low, high = record["interval"] or (None, None)
         about = record | {"actor": actor.name, "actor_affiliation": actor.affiliation, "low": low, "high": high}
         rows += [(about, one) for one in actor.statements]
-    rows += [({}, one) for one in scored if keys(one.quote) == (None, None)]
+    rows += [({}, one) for one in scored if not actor_keys(one.quote)]
     for about, one in rows:
         row = about | statement_record(one, threshold)
         writer.writerow({field: _cell(row.get(field)) for field in _CSV_FIELDS})
@@ -343,7 +321,7 @@ def _actor(
     probabilities = [one.prediction.probabilities for one in counted if one.prediction]
     found = estimate_distinct(counted)
     position, verdict = _verdict(counted, found, threshold)
-    voices = dict.fromkeys(speaker for one in statements if (speaker := keys(one.quote)[0]) and speaker != key)
+    voices = dict.fromkeys(speaker for one in statements if key not in (said := keys(one.quote)[0]) for speaker in said)
     return Actor(
         key=key,
         name=name,

@@ -26,6 +26,7 @@ QUOTE_FIELDS: Final = (
     "cue_start",
     "cue_end",
     "pieces",
+    "speakers",
 )
 """The keys of `Quote.as_dict`, in this order; the first ten are pinned."""
 
@@ -72,6 +73,8 @@ class Quote:
     `source` is the name inside the article that the words in `source_span` stand for ("she" -> "Grace Whitcombe");
     both are None where nobody is named. `pieces` are the parts of a content that a cue clause interrupts ("Peace," she
     said, "is near"): `content` runs from the first to the last of them, and `statement` leaves the interruption out.
+    `speakers` are the names of those who speak together ("A and B" in `source`), empty where one speaks; `affiliation`
+    and `role` are then what is told of all of them.
     `confidence` (0 to 1) is a rank by the rule that found the quote, not a probability.
     """
 
@@ -87,6 +90,7 @@ class Quote:
     affiliation: str | None = None
     role: str | None = None
     pieces: Sequence[Span] = field(default=())
+    speakers: Sequence[str] = field(default=())
 
     def statement(self, text: str) -> str:
         """Return the words of the source alone; `text` is the article's."""
@@ -122,4 +126,5 @@ class Quote:
             "cue_start": self.cue_span.start if self.cue_span else None,
             "cue_end": self.cue_span.end if self.cue_span else None,
             "pieces": [[piece.start, piece.end] for piece in self.pieces],
+            "speakers": list(self.speakers),
         }

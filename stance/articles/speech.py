@@ -213,7 +213,7 @@ def _head(doc: "Doc", source: Range) -> int:
     """Return the token of the source that its other tokens hang on."""
     for at in range(*source):
         free = not source[0] <= doc[at].head.i < source[1] or doc[at].head == doc[at]
-        if free and doc[at].tag_.startswith(("N", "P", "CD", "DT", "J")):
+        if free and doc[at].dep_ != "poss" and doc[at].tag_.startswith(("N", "P", "CD", "DT", "J")):
             return at
     return source[1] - 1
 

@@ -33,6 +33,7 @@ def writer(stream: IO[str], kind: Format, width: int = 100) -> Callable[[str, Se
 def _flat(quote: Quote) -> dict[str, object]:
     row = quote.as_dict()
     row["pieces"] = " ".join(f"{start}-{end}" for start, end in row["pieces"])
+    row["speakers"] = "; ".join(row["speakers"])
     return row
 
 

@@ -76,13 +76,18 @@ def runtime_option(command: AnyCommand) -> AnyCommand:
     )(command)
 
 
+def model_folder(model: str) -> Path:
+    """The folder itself, or the one to which what stands at an MLflow address is fetched."""
+    from stance import tracking
+
+    return tracking.fetch(model) if model.startswith(tracking.ADDRESSES) else Path(model)
+
+
 def load_classifier(model: str, runtime: str = "auto") -> "Classifier":
     """The classifier at a folder or an MLflow address."""
-    from stance import tracking
     from stance.models import load
 
-    folder = tracking.fetch(model) if model.startswith(tracking.ADDRESSES) else Path(model)
-    return load(folder, cast("Runtime", runtime))
+    return load(model_folder(model), cast("Runtime", runtime))
 
 
 def load_predictor(model: str, target: str | None, runtime: str = "auto") -> "Predictor":

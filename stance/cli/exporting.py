@@ -12,7 +12,7 @@ from stance.errors import ConfigError, DataError, ModelError, problem
 if TYPE_CHECKING:
     from stance.models import Classifier
     from stance.models._runtime import Exported, Record
-    from stance.schema import Query
+    from stance.schema import IntArray, Query
 
 logger = logging.getLogger(__name__)
 
@@ -57,15 +57,16 @@ def export(model: Path, runtime: str, data: Path | None, replace: bool) -> None:
             return
     from stance.models._export import export as write
 
-    calibration, check, source = _texts(classifier, data)
-    click.echo(_told(write(classifier, model, wanted, calibration, check, source)))
+    calibration, check, source, gold = _texts(classifier, data)
+    click.echo(_told(write(classifier, model, wanted, calibration, check, source, gold)))
     click.echo(f"Wrote {_runtime.place(model, wanted)}", err=True)
 
 
-def _texts(classifier: "Classifier", data: Path | None) -> "tuple[list[Query], list[Query], str]":
-    """What scales are set on, what the export is checked on, and what that is called."""
+def _texts(classifier: "Classifier", data: Path | None) -> "tuple[list[Query], list[Query], str, IntArray | None]":
+    """What scales are set on, what the export is checked on, what that is called, and its labels if it has any."""
     from stance import training
     from stance.models._probes import probes
+    from stance.schema import label_indices
 
     try:
         splits = training.read_splits(classifier, ("train", "validation"), data)
@@ -77,15 +78,17 @@ def _texts(classifier: "Classifier", data: Path | None) -> "tuple[list[Query], l
         queries = {name: [example.query for example in examples] for name, examples in splits.items()}
         if queries["validation"]:
             step = max(1, len(queries["train"]) // _CALIBRATION)
-            return queries["train"][::step][:_CALIBRATION], queries["validation"], "validation"
+            gold = label_indices([example.label for example in splits["validation"]])
+            return queries["train"][::step][:_CALIBRATION], queries["validation"], "validation", gold
     made_up = probes(classifier.targets[0])
-    return made_up[::2], made_up[1::2], "made-up statements"
+    return made_up[::2], made_up[1::2], "made-up statements", None
 
 
 def _told(record: "Record") -> str:
     check = record.check
     kept = f"; {record.in_float} of {record.products} products in float" if record.runtime == "onnx-int8" else ""
+    f1 = "" if check.f1 is None else f", macro-F1 {check.f1:+.4f}"
     return (
         f"{record.runtime}: {check.agreement:.1%} of the labels as by torch, probabilities apart by "
-        f"{check.mean:.4f} on average and {check.largest:.4f} at most ({check.texts:,} texts, {check.source}){kept}"
+        f"{check.mean:.4f} on average and {check.largest:.4f} at most{f1} ({check.texts:,} texts, {check.source}){kept}"
     )

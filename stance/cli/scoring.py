@@ -4,14 +4,17 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
-from stance.cli._shared import Command, load_predictor, model_option, runtime_option
+from stance.cli._shared import Command, load_predictor, model_folder, model_option, runtime_option
 
 if TYPE_CHECKING:
     from stance.inference import Summary
+    from stance.inference.distributed import Ray
+    from stance.models._runtime import Runtime
     from stance.schema import Attribution, Prediction
 
 _NAMED: Final = 5
@@ -68,7 +71,19 @@ def score(texts: tuple[str, ...], model: str, runtime: str, target: str | None, 
     show_default=True,
     help="en adds the column language, so that what is not English can be told; any leaves it out.",
 )
-@click.option("--part-rows", type=click.IntRange(1), help="Rows of a part of an output folder.  [default: 1048576]")
+@click.option(
+    "--part-rows",
+    type=click.IntRange(1),
+    help="Rows of a part of an output folder.  [default: 1048576, with --engine ray 65536]",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="ray scores Parquet into a folder with several processes, or on the cluster that RAY_ADDRESS names.",
+)
+@click.option("--workers", type=click.IntRange(1), help="Processes of --engine ray.  [default: all processors]")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped, if there was one.")
 @click.option("--replace", is_flag=True, help="Start anew, and replace OUTPUT if it exists.")
 def predict(
@@ -82,6 +97,8 @@ def predict(
     min_confidence: float | None,
     language: str,
     part_rows: int | None,
+    engine: str,
+    workers: int | None,
     resume: bool,
     replace: bool,
 ) -> None:
@@ -92,24 +109,43 @@ def predict(
     gets empty ones; it is kept and counted. An OUTPUT without a suffix, or with / at the end, is a folder of parts with
     a manifest.json; several inputs need one.
     """
-    from stance.inference import PART_ROWS, predict_file
+    from stance.inference import predict_file
 
+    ray = _ray(engine, workers, inputs, output, model, runtime)
     with _progress(inputs) as (rows, share), _how_to_resume(output, inputs):
         summary = predict_file(
             inputs,
             output,
-            load_predictor(model, target, runtime),
+            load_predictor(str(ray.model) if ray else model, target, runtime),
             text_column=text_column,
             prefix=prefix,
             language="en" if language == "en" else "any",
             min_confidence=min_confidence,
             replace=replace,
             resume=resume,
-            part_rows=part_rows or PART_ROWS,
+            part_rows=part_rows,
+            engine=ray,
             progress=rows,
             share=share,
         )
     click.echo(_summary(summary, output), err=True)
+
+
+def _ray(
+    engine: str, workers: int | None, inputs: Sequence[str], output: str, model: str, runtime: str
+) -> "Ray | None":
+    """What is to do the work if it is Ray; what that could not do is refused before the model is fetched or loaded."""
+    from stance.errors import ConfigError, problem
+
+    if engine == "local":
+        if workers is not None:
+            raise ConfigError(problem("--workers", "--engine ray beside it", "--engine local", "Leave it out."))
+        return None
+    from stance.inference.distributed import Ray
+    from stance.inference.inputs import find
+
+    Ray(Path(model), workers=workers).check(find(inputs), output)
+    return Ray(model_folder(model), cast("Runtime", runtime), workers)
 
 
 def _as_json(

@@ -22,7 +22,7 @@ from stance.inference.inputs import STREAM, Input, find
 from stance.inference.output import target
 from stance.inference.predictor import Predictor
 from stance.inference.rows import Position, Reason, Table
-from stance.inference.runs import PART_ROWS, Hooks, Language, Options, Plan, carry_out
+from stance.inference.runs import PART_ROWS, Engine, Hooks, Language, Options, Plan, carry_out
 from stance.inference.scorer import Counts, Scorer
 from stance.schema import LABELS, Label
 
@@ -61,7 +61,8 @@ def predict_file(
     replace: bool = False,
     resume: bool = False,
     batch_rows: int = 4096,
-    part_rows: int = PART_ROWS,
+    part_rows: int | None = None,
+    engine: Engine | None = None,
     progress: Callable[[int], None] | None = None,
     share: Callable[[float], None] | None = None,
 ) -> Summary:
@@ -70,7 +71,8 @@ def predict_file(
     The names are explained in `stance.inference.inputs`, the output in `stance.inference.output`; `-` is a stream of
     JSON lines, answered as they arrive. A table with a header and no rows is copied with the new columns. `prefix` goes
     in front of their names. A label whose probability is below `min_confidence` becomes `abstain`. `language="en"` adds
-    the column `language`. A folder gets parts of `part_rows` rows, or up to a batch more.
+    the column `language`. A folder gets parts of `part_rows` rows, or up to a batch more. An `engine` has several
+    processes do the work (`stance.inference.distributed`).
 
     With `resume` an interrupted run goes on, and starts if there was none; with `replace` it starts anew, and may
     replace the output. `progress` is called with the number of rows of each batch, of `batch_rows` at most, once it is
@@ -86,9 +88,12 @@ def predict_file(
     """
     start = time.perf_counter()
     names = [str(name) for name in ([source] if isinstance(source, str | Path) else source)]
+    part_rows = part_rows if part_rows is not None else engine.part_rows if engine else PART_ROWS
     options = Options(text_column, prefix, language, min_confidence, batch_rows, part_rows)
     _check(options, names, resume, replace)
     inputs = find(names)
+    if engine is not None:
+        engine.check(inputs, str(output))
     cache = Cache()
     scorer = Scorer(predictor, cache, language == "en", min_confidence)
     hooks = Hooks(progress, share)
@@ -104,7 +109,8 @@ def predict_file(
         if goal.kind:
             _check_formats(inputs, goal.name, goal.kind.form)
         with _writing(goal.name):
-            before, parts = carry_out(Plan(goal, names, inputs, options), scorer, cache, resume, replace, hooks)
+            plan = Plan(goal, names, inputs, options, engine)
+            before, parts = carry_out(plan, scorer, cache, resume, replace, hooks)
     return _summary(scorer.counts, before, parts, time.perf_counter() - start)
 
 

@@ -79,6 +79,30 @@ class Parquet:
                 self._read = row
                 yield Batch(_texts(batch.column(self._at)), Position(row), partial(self._rendered, batch))
 
+    def cuts(self, part_rows: int) -> list[tuple[int, int]]:
+        """Return the first row of each part of `part_rows` rows, or up to a batch more, and the row after its last."""
+        step = -(-part_rows // self._rows) * self._rows
+        return [(start, min(start + step, self._total)) for start in range(0, max(self._total, 1), step)]
+
+    def between(self, start: int, stop: int) -> Batches:
+        """Yield the batches of the rows from `start` up to `stop`, without reading the row groups before.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        with self._source.open() as reading:
+            file = self._file(reading)
+            row, group = _nearest_group(file.metadata, start, 1)
+            groups = list(range(group, file.metadata.num_row_groups))
+            batches = file.iter_batches(batch_size=self._rows, row_groups=groups)
+            for batch in readable(batches, self._source.where, _DAMAGE):
+                if row >= stop:
+                    break
+                first, row = row, row + batch.num_rows
+                part = batch.slice(max(start - first, 0), stop - max(start, first))
+                if part.num_rows:
+                    yield Batch(_texts(part.column(self._at)), Position(min(row, stop)), partial(self._rendered, part))
+
     def share(self) -> float:
         """Return the share of the rows that is read."""
         return float(self._read / max(self._total, 1))

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from stance import __version__
 from stance.errors import DataError, problem
@@ -83,6 +83,25 @@ class Plan:
     names: Sequence[str]
     inputs: Sequence[Input]
     options: Options
+    engine: "Engine | None" = None
+
+
+class Engine(Protocol):
+    """Who does the work of a plan, if not this process alone."""
+
+    @property
+    def name(self) -> str:
+        """What the manifest calls it."""
+
+    @property
+    def part_rows(self) -> int:
+        """Rows of a part if nobody says how many."""
+
+    def check(self, inputs: Sequence[Input], output: str) -> None:
+        """Refuse what it cannot do; cheap, for before the slow work."""
+
+    def work(self, plan: Plan, tables: Sequence[Table], work: Unfinished, scorer: Scorer, hooks: Hooks) -> None:
+        """Score what is left of the inputs."""
 
 
 def carry_out(plan: Plan, scorer: Scorer, cache: Cache, resume: bool, replace: bool, hooks: Hooks) -> tuple[int, int]:
@@ -104,7 +123,7 @@ def carry_out(plan: Plan, scorer: Scorer, cache: Cache, resume: bool, replace: b
             scorer.counts = Counts.read(state.counts)
             before = scorer.counts.rows
             with closing(Unfinished(folder, state, cache)) as work:
-                _score(plan, tables, work, scorer, hooks)
+                (plan.engine.work if plan.engine else _score)(plan, tables, work, scorer, hooks)
                 plan.goal.publish(work)
             finished = True
         finally:
@@ -181,20 +200,30 @@ def _begun(folder: Path) -> bool:
 
 def _described(plan: Plan, predictor: Predictor, thorough: bool) -> dict[str, Any]:
     """What decides on the output: inputs, with their content if `thorough`, model, settings, versions."""
-    classifier = predictor.classifier
-    model = {"kind": classifier.kind, "fingerprint": classifier.fingerprint, "target": predictor.target}
-    versions = {"stance": __version__, "python": platform.python_version()}
-    for package in _VERSIONED:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
+    engine = {"engine": plan.engine.name} if plan.engine else {}
     return {
         "inputs": _inputs(plan.inputs, thorough),
-        "model": model,
-        "settings": asdict(plan.options),
-        "versions": versions,
+        "model": model_facts(predictor),
+        "settings": asdict(plan.options) | engine,
+        "versions": versions(),
     }
+
+
+def model_facts(predictor: Predictor) -> dict[str, Any]:
+    """Return what says which model is asked, and about what."""
+    classifier = predictor.classifier
+    return {"kind": classifier.kind, "fingerprint": classifier.fingerprint, "target": predictor.target}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that decide on the output."""
+    found = {"stance": __version__, "python": platform.python_version()}
+    for package in _VERSIONED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def _inputs(inputs: Sequence[Input], thorough: bool) -> list[dict[str, Any]]:

@@ -38,6 +38,11 @@ class Counts:
         }
         return cls(**read)
 
+    def add(self, other: "Counts") -> None:
+        """Count the rows that `other` counts, too."""
+        for name in ("rows", "scored", "cut", "repeated", "abstained", "labels", "missing", "languages"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
     def as_dict(self) -> dict[str, Any]:
         """Return the counts as numbers and mappings, in an order that depends on them alone."""
         return {

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, Final
 
 from filelock import FileLock, Timeout
@@ -125,9 +126,21 @@ class Unfinished:
         self._write()
         self._spool = self._path.open("wb")
 
-    def next_input(self) -> None:
-        """Go on to the beginning of the next input; the last part of this one is sealed."""
-        self.state = replace(self.state, input=self.state.input + 1, position=Position())
+    def desk(self) -> Path:
+        """Return a new folder for parts that others make; what still comes to an older one is lost."""
+        for older in self._folder.glob("desk-*"):
+            shutil.rmtree(older)
+        return Path(mkdtemp(prefix="desk-", dir=self._folder))
+
+    def adopt(self, made: Path, entry: Mapping[str, Any], counts: Mapping[str, Any]) -> None:
+        """Take over the part that another process made: the file, its entry in the manifest, all counts with it."""
+        os.replace(made, self.parts / str(entry["file"]))
+        parts = sorted([*self.state.parts, dict(entry)], key=lambda part: (len(part["file"]), part["file"]))
+        self.state = replace(self.state, parts=parts, counts=dict(counts))
+
+    def next_input(self, count: int = 1) -> None:
+        """Go on by `count` inputs, to the beginning of the next one; the last part of these is sealed."""
+        self.state = replace(self.state, input=self.state.input + count, position=Position())
         self._write()
 
     def set_aside(self, output: Path) -> None:

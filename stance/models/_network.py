@@ -16,8 +16,8 @@ from stance.models import _tokens
 from stance.models._tokens import by_length
 from stance.schema import LABELS, FloatArray
 
-TOKENS_AT_ONCE: Final = 2048
-"""Padded tokens of a batch in inference; on a processor more is slower (all-MiniLM-L6-v2: 8192 by a quarter)."""
+TOKENS_AT_ONCE: Final = 1024
+"""Padded tokens of a batch in inference; on a processor more is slower (all-MiniLM-L6-v2: 2048 by a twentieth)."""
 
 Inputs = dict[str, Tensor]
 

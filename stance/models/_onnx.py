@@ -6,6 +6,7 @@ Shapes: n texts, b of a batch, t tokens, k labels.
 import os
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,9 +20,9 @@ from stance.schema import LABELS, Attribution, FloatArray, Query
 if TYPE_CHECKING:
     from stance.models.transformer import Params
 
-TOKENS_AT_ONCE: Final = 1024
-"""Padded tokens of a batch. On mixed lengths, in 8-bit numbers, 2048 takes a quarter longer and 4096 three fifths
-(all-MiniLM-L6-v2, one core with 2 MB of cache)."""
+TOKENS_AT_ONCE: Final = 512
+"""Padded tokens of a batch. 1024 are no faster, 4096 take half as long again (all-MiniLM-L6-v2 in 8-bit numbers, cores
+with 2 MB of cache); and the smaller a batch, the fewer texts it takes to keep all processors busy."""
 
 _SLOWER: Final = ("SkipLayerNormFusion", "BiasGeluFusion")
 """Fusions of ONNX Runtime that cost more than they save (1.32, MiniLM, 2,000 tokens, one core): skip and layer norm
@@ -42,9 +43,19 @@ class Compiled:
         """Return the log-probabilities of `n` queries, shape (n, k), averaged over the members."""
         scores = np.empty((len(queries), len(LABELS)))
         encodings = self.tokens.encode(queries)
-        for positions in _tokens.by_length([len(encoding.ids) for encoding in encodings], TOKENS_AT_ONCE):
+        batches = list(_tokens.by_length([len(encoding.ids) for encoding in encodings], TOKENS_AT_ONCE))
+
+        def answer(positions: list[int]) -> None:
             arrays = self.tokens.arrays([encodings[at] for at in positions])
             scores[positions] = np.mean([_run(session, arrays) for session in self.sessions], axis=0)
+
+        workers = min(threads(), len(batches))
+        if workers < 2:
+            for positions in batches:
+                answer(positions)
+        else:  # ONNX Runtime lets go of the interpreter while it computes
+            with ThreadPoolExecutor(workers) as pool:
+                list(pool.map(answer, batches))
         return scores
 
     def explain(self, query: Query, label: int) -> list[Attribution]:
@@ -69,21 +80,23 @@ def load(folder: Path, params: "Params", graphs: Path) -> Compiled:
     facts = _tokens.read_facts(folder / _tokens.FACTS, params.members)
     tokenizer = _tokens.read_tokenizer(folder / _tokens.TOKENIZER, facts.vocabulary, facts.vocabulary)
     tokens = _tokens.Tokens(tokenizer, facts.pad_id, params.max_tokens, facts.pair)
-    return Compiled(sessions(graphs, facts.members), tokens, facts.mask_token, folder)
+    return Compiled(sessions(graphs, facts.members, params.max_tokens), tokens, facts.mask_token, folder)
 
 
-def sessions(graphs: Path, members: int) -> list[Any]:
-    """Return a session for each member whose graph stands in `graphs`.
+def sessions(graphs: Path, members: int, max_tokens: int) -> list[Any]:
+    """Return a session for each member whose graph stands in `graphs`, for texts of at most `max_tokens` tokens.
+
+    It computes on the thread that calls it, and may be called by several at once: batches side by side leave no thread
+    waiting, as the parts of one batch do.
 
     Raises:
         ModelError: ONNX Runtime cannot read a graph.
     """
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads()
+    options.intra_op_num_threads = 1
     options.log_severity_level = 3  # errors only
-    # Threads that wait must not burn a processor that others want, and memory must not stay at its highest.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.enable_cpu_mem_arena = False
+    # Memory kept for the next batch saves a tenth of the time, but what one long text takes must not stay taken.
+    options.enable_cpu_mem_arena = max_tokens <= TOKENS_AT_ONCE
     made = []
     for number in range(members):
         path = graphs / graph_file(number)

@@ -35,7 +35,8 @@ class _Strict(BaseModel):
 class Check(_Strict):
     """How far the answers to `texts` texts of `source` are from those of torch.
 
-    `agreement` is the share of equal labels, `largest` and `mean` the differences between two probabilities of a label.
+    `agreement` is the share of equal labels, `largest` and `mean` the differences between two probabilities of a label,
+    `f1` what macro-F1 gains, where the true labels are known.
     """
 
     source: str
@@ -43,6 +44,7 @@ class Check(_Strict):
     agreement: float
     largest: float
     mean: float
+    f1: float | None = None
 
 
 class File(_Strict):

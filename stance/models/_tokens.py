@@ -42,6 +42,7 @@ class Tokens:
         tokenizer.enable_truncation(max_length=max_tokens)
         self.tokenizer = tokenizer
         self.pad = pad
+        self.max_tokens = max_tokens
         self.pair = pair
 
     def encode(self, queries: Sequence[Query]) -> list[Encoding]:

@@ -79,27 +79,37 @@ def check_writable(path: Path = POINTER) -> None:
 def write(model: Path, version: str, run: str, path: Path = POINTER) -> Path:
     """Copy the model in the folder `model` and point at the copy, which is returned.
 
-    Only what its manifest lists is copied, not what else may stand beside it.
+    Only what its manifest lists is copied, and the exports (stance export) of the same model here: those in the folder,
+    in another one beside the copy, as of a model that was exported after its run was tracked, or in the former copy.
 
     Raises:
         ModelError: the copy cannot be written.
     """
-    from stance.models import _folder
+    from stance.models import _folder, _runtime
 
     check_writable(path)
     folder = path.parent / ALIAS
     names = [_folder.MANIFEST, *json.loads((model / _folder.MANIFEST).read_text(encoding="utf-8"))["files"]]
+    mark = _folder.fingerprint(model)
+    places = [model, *(found.parent for found in sorted(path.parent.glob(f"*/{_folder.MANIFEST}")))]
+    exports = [
+        place / _runtime.FOLDER
+        for place in places
+        if (place / _runtime.FOLDER).is_dir() and _folder.fingerprint(place) == mark
+    ]
     pointer = Pointer(
         address=f"models:/{NAME}@{ALIAS}",
         version=version,
         run=run,
-        fingerprint=_folder.fingerprint(model),
+        fingerprint=mark,
         folder=folder.name,
     )
     try:
         with staged(folder) as fresh:
             for name in names:
                 shutil.copyfile(model / name, fresh / name)
+            if exports:
+                shutil.copytree(exports[0], fresh / _runtime.FOLDER)
             swap(fresh, folder)
         # In between the pointer names the former champion, which is refused and not mistaken for this one.
         half = path.with_name(f".{path.name}")

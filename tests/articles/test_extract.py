@@ -161,6 +161,7 @@ def test_a_quote_becomes_json_with_the_pinned_keys_first(quotes_of: Extract) -> 
         "cue_start": 35,
         "cue_end": 39,
         "pieces": [],
+        "speakers": [],
     }
 
 
@@ -239,3 +240,77 @@ def test_many_articles_give_what_each_gives_alone_whatever_the_batch_and_the_pro
         found = list(extract_all(iter(articles), batch=batch, jobs=jobs))
         assert [article for article, _ in found] == articles
         assert [[quote.content for quote in quotes] for _, quotes in found] == expected
+
+
+@pytest.mark.parametrize(
+    "text, together",
+    [
+        ("Kataib Hezbollah and Harakat al-Nujaba rejected the plan.", ["Kataib Hezbollah", "Harakat al-Nujaba"]),
+        ("Fatah, Hamas and the Popular Front rejected the plan.", ["Fatah", "Hamas", "Popular Front"]),
+        ("The Ministry of Defence and the Ministry of Finance rejected the plan.",
+         ["Ministry of Defence", "Ministry of Finance"]),
+        ("Sen. Paula Kemp, R-Ohio, and Rep. Luis Ortega, D-N.M., rejected the plan.", ["Paula Kemp", "Luis Ortega"]),
+        ("The Ministry of Defence and Armed Forces Logistics rejected the plan.", []),
+        ("Trinidad and Tobago rejected the plan.", []),
+        ("The Food and Drug Administration rejected the plan.", []),
+        ("The Department of Health and Human Services rejected the plan.", []),
+        ("Doctors and nurses rejected the plan.", []),
+    ],
+)  # fmt: skip
+def test_names_put_together_speak_for_themselves_unless_they_are_one_name(
+    quotes_of: Extract, text: str, together: list[str]
+) -> None:
+    (quote,) = quotes_of(text)
+    assert list(quote.speakers) == together
+    if together:
+        assert quote.source == f"{', '.join(together[:-1])} and {together[-1]}"
+    else:
+        assert quote.source == text.removesuffix(" rejected the plan.").removeprefix("The ")
+
+
+def test_they_are_those_who_spoke_together(quotes_of: Extract) -> None:
+    text = "Sen. Paula Kemp and Rep. Luis Ortega said that the bill was dead. “We tried,” they said."
+    assert [quote.speakers for quote in quotes_of(text)] == [("Paula Kemp", "Luis Ortega")] * 2
+
+
+@pytest.mark.parametrize(
+    "text, sources",
+    [
+        ("Sen. Paula Kemp said the bill was dead. “It is late,” the Ohio Republican added.", ["Paula Kemp"] * 2),
+        ("Sen. Paula Kemp (R-Ohio) and Sen. Mark Dole (D-Vt.) met. “It is a start,” the Vermont Democrat said.",
+         ["Mark Dole"]),
+        ("The commander of the Coast Brigade said that it was late. “Too late,” Commander Ilan Deso told a crowd.",
+         ["Ilan Deso"] * 2),
+        ("Faris Ode shrugged off the demand. “Let him come,” the Lock Keepers’ chief joked.", ["Faris Ode"] * 2),
+        ("Rep. Luis Ortega, the committee’s chairman, left early. “We are stonewalled,” the chairman said.",
+         ["Luis Ortega"]),
+        ("“Will you resign?” a reporter asked.\n“No,” Hale replied.\n“Why not?” the reporter asked.\n"
+         "“Because I won,” she said.", ["reporter", "Hale", "reporter", "Hale"]),
+        ("Darnell had another view. “It is great,” he said.", ["Darnell"]),
+        ("“It is booming,” the president boasted at a rally in Erie, Pa., on Tuesday.", ["president"]),
+    ],
+)  # fmt: skip
+def test_a_description_stands_for_whom_the_article_names(quotes_of: Extract, text: str, sources: list[str]) -> None:
+    assert [quote.source for quote in quotes_of(text)] == sources
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("Per two people briefed on the call, Darnell shouted.", ("two people", "Darnell shouted")),
+        ("Judge Ellen Marsh wrote in her 40-page opinion that the policy “plainly violates” the law.",
+         ("Ellen Marsh", "that the policy “plainly violates” the law")),
+        ("President Ray Darnell on Friday called Sen. Paula Kemp “a disaster for Ohio,” escalating a feud.",
+         ("Ray Darnell", "Sen. Paula Kemp “a disaster for Ohio,”")),
+        ("The league joins the Iron Front, which rejected it, saying it was late.", ("Iron Front", "it was late")),
+    ],
+)  # fmt: skip
+def test_a_content_is_whole_and_its_sources_own(quotes_of: Extract, text: str, expected: tuple[str, str]) -> None:
+    assert expected in [(quote.source, quote.content) for quote in quotes_of(text)]
+
+
+def test_a_body_named_in_short_is_the_one_named_in_full(quotes_of: Extract) -> None:
+    text = "The US State Department met partners. “We will go on,” a State Department official said."
+    assert [(quote.source, quote.affiliation) for quote in quotes_of(text)] == [
+        ("State Department official", "US State Department")
+    ]

@@ -259,3 +259,25 @@ def test_without_script_there_are_no_filters_and_all_the_rest(opened: Any) -> No
     opened.click("summary.who >> nth=0")
     opened.locator(".quote a:visible").first.click()
     assert "#h" in opened.url
+
+
+def test_the_second_of_two_speakers_is_shown_and_leads_to_what_they_said(browser: Any, tmp_path: Path) -> None:
+    article = Article("a.txt", "“We wait,” said Ana Rukh and Tomas Reke.", title="Waiting")
+    quote = Quote(
+        "a.txt", "direct", "“We wait,”", Span(0, 10), "Ana Rukh and Tomas Reke", None, None, None, 0.9,
+        speakers=("Ana Rukh", "Tomas Reke"),
+    )  # fmt: skip
+    path = tmp_path / "joint.html"
+    scored = [ScoredQuote(quote, Prediction("anti", PROBABILITIES["anti"]), quote.content)]
+    path.write_text(report([article], scored, "Joint", "The model is tfidf."), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    assert shown(page, ".actor") == 2
+    page.click(".actor:has(.also) summary")
+    page.click(".also")
+    assert page.locator(".quote").is_visible()
+    assert "by Ana Rukh and Tomas Reke" in page.inner_text(".quote")
+    page.click("button[type=reset]")
+    page.uncheck("input[value=anti]")
+    assert shown(page, ".actor") == 0
+    page.close()

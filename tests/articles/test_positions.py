@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta
 
+from stance.articles.keys import name_key
 from stance.articles.positions import (
     PRIOR,
     WITHIN_ARTICLE,
@@ -20,7 +22,6 @@ from stance.articles.positions import (
     as_json,
     distinct,
     estimate,
-    name_key,
     positions,
     scored_quotes,
 )
@@ -298,3 +299,15 @@ def test_csv_cells_are_no_formulas(start: str) -> None:
     assert rows[0]["text"].startswith(f"'{start}cmd")
     assert [row["actor"] for row in rows].count("") == 1
     assert float(rows[0]["mean"]) == pytest.approx(-0.88)
+
+
+def test_what_two_say_together_counts_for_each_and_merges_with_what_each_says_alone() -> None:
+    alone = said("We will not disarm.", ANTI, "Kataib Hezbollah")
+    joint = said("the calls", ANTI, "Kataib Hezbollah and Harakat al-Nujaba")
+    both = ScoredQuote(
+        replace(joint.quote, speakers=("Kataib Hezbollah", "Harakat al-Nujaba")), joint.prediction, joint.text
+    )
+    assert [(actor.name, len(actor.statements), actor.voices) for actor in positions([alone, both])] == [
+        ("Kataib Hezbollah", 2, ()),
+        ("Harakat al-Nujaba", 1, ()),
+    ]

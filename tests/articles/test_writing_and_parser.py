@@ -33,9 +33,9 @@ def test_the_three_formats_hold_the_same_quotes(quotes_of: Extract) -> None:
     assert [json.loads(line) for line in written["jsonl"].splitlines()] == [quote.as_dict() for quote in quotes]
     assert written["csv"] == (
         "document,type,source,source_start,source_end,cue,content,content_start,content_end,confidence,affiliation,role,"
-        "cue_start,cue_end,pieces\n"
+        "cue_start,cue_end,pieces,speakers\n"
         'a.txt,direct,Hans Brock,10,20,said,"“Savers,” Hans Brock said, “are being rewarded by us.”",0,54,0.95,,,21,25,'
-        "0-9 27-54\n"
+        "0-9 27-54,\n"
     )
 
 

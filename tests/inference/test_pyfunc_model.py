@@ -7,7 +7,7 @@ import mlflow.pyfunc
 import pandas as pd
 import pytest
 
-from stance.errors import ConfigError, DataError
+from stance.errors import DataError
 from stance.inference.pyfunc import StanceModel, _load_pyfunc
 
 ANTI = "We will never hand over our guns."
@@ -76,8 +76,9 @@ def test_a_column_of_targets_is_asked_target_by_target_in_the_order_of_the_rows(
 
 def test_several_targets_and_no_column_of_them_is_refused(predictor):
     several = replace(predictor.classifier, targets=tuple(f"t{number}" for number in range(20)))
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(DataError) as caught:
         StanceModel(several).predict(pd.DataFrame({"text": [ANTI]}))
     assert str(caught.value) == (
-        "--target: expected one of 't0', 't1', 't2', 't3', 't4', 't5', 't6', 't7' and 12 more, got nothing. Name one."
+        "the column 'target': expected one of 't0', 't1', 't2', 't3', 't4', 't5', 't6', 't7' and 12 more, got nothing. "
+        "Name one."
     )

@@ -1,6 +1,7 @@
 """The champion is found by a small file, which is believed only as far as it is true."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,20 @@ def test_the_champion_is_the_copy_of_what_was_promoted(saved: Path, path: Path) 
         "fingerprint": _folder.fingerprint(saved),
         "folder": "champion",
     }
+
+
+def test_an_export_of_the_same_model_comes_along_and_stays(saved: Path, path: Path) -> None:
+    for name, model in (("a-other", b"{}"), ("b-same", (saved / "model.json").read_bytes())):
+        graphs = path.parent / name / "runtime" / "onnx"
+        graphs.mkdir(parents=True)
+        (path.parent / name / "model.json").write_bytes(model)
+        (graphs / "member-0.onnx").write_text(f"the graph of {name}")
+    for _ in range(2):
+        copied = pointer.write(saved, "4", "a" * 32, path) / "runtime" / "onnx" / "member-0.onnx"
+        assert copied.read_text() == "the graph of b-same"
+        assert [folder.stat().st_mode & 0o777 for folder in copied.parents[:2]] == [0o755, 0o755]
+        if (path.parent / "b-same").exists():
+            shutil.rmtree(path.parent / "b-same")
 
 
 def test_another_model_in_the_place_of_the_champion_is_refused(classifier: Classifier, path: Path) -> None:
