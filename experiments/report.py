@@ -32,7 +32,12 @@ NAMES = ("majority", "tfidf", "minilm-plain", "minilm", "mpnet", "mpnet-taught",
 """From small to large; the last that is there is the one whose errors are read."""
 
 BASELINE = "tfidf"
-PAIRS = (("minilm", "minilm-plain"), ("mpnet-taught", "minilm"), ("mpnet-taught", "mpnet"), ("ensemble", "mpnet-taught"))
+PAIRS = (
+    ("minilm", "minilm-plain"),
+    ("mpnet-taught", "minilm"),
+    ("mpnet-taught", "mpnet"),
+    ("ensemble", "mpnet-taught"),
+)
 SPLITS = ("test", "test_unseen")
 SUITE = Path(__file__).parent.parent / "tests" / "behaviour"
 SEED = 0
