@@ -3,7 +3,14 @@
 import contextlib
 import json
 import os
-from collections.abc import Callable
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,3 +105,52 @@ def run(project: Path) -> Callable[..., Done]:
         return call(project, *arguments, stdin=stdin, **environment)
 
     return run_in_project
+
+
+PATIENCE = 180
+"""Seconds until a server that does not answer counts as broken."""
+
+Serve = Callable[[Sequence[str], Mapping[str, str], Path, str], contextlib.AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="session")
+def serve() -> Serve:
+    """A context in which MLflow serves; it gives the address on the loopback, and ends the server.
+
+    It takes the arguments of `mlflow`, more environment, the folder to run in, and the path that answers when ready.
+    """
+    return _serving
+
+
+@contextlib.contextmanager
+def _serving(arguments: Sequence[str], more: Mapping[str, str], folder: Path, ready: str) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", *arguments, "--host", "127.0.0.1", "--port", str(port)]
+    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"} | more
+    with tempfile.TemporaryFile() as log:
+        one = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder, start_new_session=True)
+        try:
+            if not _answers(f"http://127.0.0.1:{port}{ready}", one):
+                log.seek(0)
+                pytest.fail(log.read().decode())
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(one.pid, 9)
+            one.wait()
+
+
+def _answers(address: str, one: "subprocess.Popen[bytes]") -> bool:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and one.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=5) as answer:
+                if answer.status == 200:
+                    return True
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            # Lets the server have the processor until its process changes state or a moment has passed.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                one.wait(timeout=0.2)
+    return False

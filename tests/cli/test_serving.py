@@ -1,15 +1,12 @@
 """The model of a run, served by MLflow's own server and asked over HTTP, as a program in another language would."""
 
-import contextlib
 import json
 import os
-import socket
-import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +16,14 @@ import pytest
 from stance.schema import LABELS
 
 Ask = Callable[..., tuple[int, Any]]
+Serve = Callable[..., AbstractContextManager[str]]
 pytestmark = pytest.mark.slow
 PATIENCE = 180
-"""Seconds until a server that does not answer counts as broken."""
+"""Seconds until a request that is not answered counts as lost."""
 
 
 @pytest.fixture(scope="module")
-def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(project: Path, serve: Serve) -> Iterator[str]:
     """The address of a server of the project's TF-IDF model."""
     before = mlflow.get_tracking_uri()
     store = f"sqlite:///{project}/experiments/mlflow.db"
@@ -34,39 +32,11 @@ def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         search_all_experiments=True, filter_string="params.`model.kind` = 'tfidf'", output_format="list"
     )
     mlflow.set_tracking_uri(before)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", f"runs:/{run.info.run_id}/model"]
-    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
     # MLflow starts the server proper with the first `uvicorn` on the path.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_TRACKING_URI": store, "PATH": path}
-    log = tmp_path_factory.mktemp("served") / "log"
-    with log.open("wb") as file:
-        one = subprocess.Popen(command, stdout=file, stderr=file, env=environment, cwd=project, start_new_session=True)
-    try:
-        _wait(f"http://127.0.0.1:{port}/ping", one, log)
-        yield f"http://127.0.0.1:{port}/invocations"
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(one.pid, 9)
-        one.wait()
-
-
-def _wait(address: str, one: "subprocess.Popen[bytes]", log: Path) -> None:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        assert one.poll() is None, log.read_text(encoding="utf-8")
-        try:
-            with urllib.request.urlopen(address, timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            # Lets the server have the processor until its process changes state or a moment has passed.
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                one.wait(timeout=0.2)
-    pytest.fail(log.read_text(encoding="utf-8"))
+    arguments = ["models", "serve", "--model-uri", f"runs:/{run.info.run_id}/model", "--env-manager", "local"]
+    with serve(arguments, {"MLFLOW_TRACKING_URI": store, "PATH": path}, project, "/ping") as address:
+        yield f"{address}/invocations"
 
 
 @pytest.fixture

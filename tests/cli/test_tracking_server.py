@@ -1,17 +1,11 @@
 """Training and comparing by way of a real `mlflow server` on this machine's loopback."""
 
-import contextlib
 import csv
 import io
-import os
 import shutil
 import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -20,46 +14,18 @@ import pandas as pd
 import pytest
 
 Call = Callable[..., Any]
+Serve = Callable[..., AbstractContextManager[str]]
 pytestmark = pytest.mark.slow
-PATIENCE = 120
-"""Seconds until a server that does not answer counts as broken."""
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server with a store and artefacts of its own, which it serves."""
     folder = tmp_path_factory.mktemp("server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--serve-artifacts"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
-    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
-    with (folder / "log").open("wb") as log:
-        one = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder, start_new_session=True)
-    try:
-        _wait(f"http://127.0.0.1:{port}/health", one, folder / "log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(one.pid, 9)
-        one.wait()
-
-
-def _wait(address: str, one: "subprocess.Popen[bytes]", log: Path) -> None:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        assert one.poll() is None, log.read_text(encoding="utf-8")
-        try:
-            with urllib.request.urlopen(address, timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            # Lets the server have the processor until its process changes state or a moment has passed.
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                one.wait(timeout=0.2)
-    pytest.fail(log.read_text(encoding="utf-8"))
+    arguments = ["server", "--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    arguments += ["--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")]
+    with serve(arguments, {}, folder, "/health") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
