@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from stance.models._runtime import Runtime
 
 MODELS: Final = Path("experiments/models")
-DEFAULT_MODEL: Final = str(MODELS / "tfidf")
+DEFAULTS: Final = (MODELS / "minilm", MODELS / "tfidf")
+"""What scores by itself where no champion was promoted: the first that is there."""
 
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
 
@@ -47,18 +48,17 @@ class Group(click.Group):
 
 
 def default_model() -> str:
-    """The champion that was last promoted here, or the folder `DEFAULT_MODEL`."""
+    """The champion that was last promoted here, or the first of `DEFAULTS` that is there, or the last of them."""
     from stance.registry import pointer
 
-    champion = pointer.read()
-    return DEFAULT_MODEL if champion is None else str(champion)
+    return str(pointer.read() or next((folder for folder in DEFAULTS if folder.is_dir()), DEFAULTS[-1]))
 
 
 def model_option(command: AnyCommand) -> AnyCommand:
     return click.option(
         "--model",
         default=default_model,
-        show_default=f"the champion (stance promote), or {DEFAULT_MODEL}",
+        show_default="the champion (stance promote), or else minilm or tfidf of experiments/models",
         envvar="STANCE_MODEL",
         show_envvar=True,
         metavar="MODEL",

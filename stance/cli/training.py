@@ -114,7 +114,8 @@ def evaluate(
 ) -> None:
     """Measure MODEL on labelled data: scores with intervals, calibration, selective prediction, breakdowns.
 
-    MODEL is a folder or an MLflow address, by default the champion (stance promote), or experiments/models/tfidf.
+    MODEL is a folder or an MLflow address, by default the champion (stance promote), or else what is there of
+    experiments/models/minilm and experiments/models/tfidf.
     --data takes the project's own JSON lines, or a .csv, .tsv, .jsonl or .parquet table with text and label columns.
     """
     from stance import training

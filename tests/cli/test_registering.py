@@ -57,6 +57,18 @@ def test_force_and_reason_come_together(run_here: Run) -> None:
     )
 
 
+def test_without_a_champion_minilm_scores_or_else_tfidf(run_here: Run, store: Path) -> None:
+    models = store / "experiments/models"
+    linear = run_here("score", QUOTE, "--json", "--model", "experiments/models/tfidf").stdout
+    assert run_here("score", QUOTE, "--json").stdout == linear
+    shutil.copytree(models / "majority", models / "minilm")
+    try:
+        found = run_here("score", QUOTE, "--json").stdout
+        assert found == run_here("score", QUOTE, "--json", "--model", "experiments/models/minilm").stdout != linear
+    finally:
+        shutil.rmtree(models / "minilm")
+
+
 def test_a_better_model_takes_over_and_a_worse_one_needs_a_reason(run_here: Run, store: Path) -> None:
     done = run_here("promote", "majority")
     assert (done.returncode, done.stdout) == (0, "models:/disarmament@champion is version 1\n"), done.stderr
