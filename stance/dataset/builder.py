@@ -107,7 +107,7 @@ def build(config: DataConfig, folder: Path, replace: bool = False) -> Build:
         duplicates=[(examples[gone].id, examples[stays].id) for gone, stays in sorted(removed.items())],
         contradictions=[(examples[pair.first].id, examples[pair.second].id) for pair in clashes],
         held_back=dict(Counter(example.kind or "unknown" for example in held_back)),
-        agreement=votes.agreement(annotations),
+        agreement=votes.agreement([annotation for annotation in annotations if annotation.kind not in MADE_UP]),
     )
     return _write(config, shared, facts, folder, replace)
 

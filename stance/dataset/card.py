@@ -95,8 +95,8 @@ def _agreement(agreement: Agreement) -> str:
     pairs = "; ".join(f"{pair} {share:.1%}" for pair, share in agreement.pairs.items())
     labels = "; ".join(f"{label} {share:.1%}" for label, share in agreement.labels.items())
     return (
-        f"On {agreement.statements:,} statements with two or more votes: Krippendorff's alpha (nominal) "
-        f"{alpha}, all votes equal in {agreement.unanimous:.1%}.\n\n"
+        f"On {agreement.statements:,} real statements with two or more votes: Krippendorff's alpha "
+        f"(nominal) {alpha}, all votes equal in {agreement.unanimous:.1%}.\n\n"
         f"- Two annotators agree: {pairs}.\n"
         f"- A vote is repeated by another on the same statement: {labels}.\n\n"
         "`label` is the label of most votes; `soft` keeps the share of each label."

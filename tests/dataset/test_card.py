@@ -46,7 +46,7 @@ From nowhere.
 
 ## Labels and agreement
 
-On 2 statements with two or more votes: Krippendorff's alpha (nominal) **0.500**, all votes equal in 50.0%.
+On 2 real statements with two or more votes: Krippendorff's alpha (nominal) **0.500**, all votes equal in 50.0%.
 
 - Two annotators agree: a and b 50.0%.
 - A vote is repeated by another on the same statement: anti 0.0%; pro 66.7%.
@@ -165,8 +165,8 @@ def test_single_votes_cannot_agree() -> None:
 def test_one_label_in_use_has_no_alpha_but_agreement() -> None:
     text = card("x", splits(), facts(agreement=Agreement(2, None, 1.0, {"a and b": 1.0}, {"pro": 1.0})), SETTINGS)
     assert section(text, "Labels and agreement").splitlines()[0] == (
-        "On 2 statements with two or more votes: Krippendorff's alpha (nominal) not defined, as one label only is in "
-        "use, all votes equal in 100.0%."
+        "On 2 real statements with two or more votes: Krippendorff's alpha (nominal) not defined, "
+        "as one label only is in use, all votes equal in 100.0%."
     )
 
 
