@@ -152,7 +152,8 @@ def _head(models: Sequence[Measured], data_fingerprint: str) -> Iterator[str]:
         f"conflicts, and whole conflicts that no model has seen. Intervals: 95 %, bootstrap over groups, "
         f"{models[0].after['test'].resamples:,} resamples, seed {SEED}. Each model is one training run of seed "
         f"{', '.join(sorted({str(one.saved.seed) for one in models}))}; what another seed would give is not in the "
-        "intervals. Nothing is chosen by what stands here."
+        "intervals. These scores had been seen before some choices were made: what was chosen how is told in "
+        "[`README.md`](README.md)."
     )
     yield ""
     yield "| model | fingerprint | made by |"

@@ -7,6 +7,7 @@ suffix says the format; `.gz` and `.zst` behind that of a text say how it is pac
 import glob
 import io
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -136,9 +137,10 @@ def kind_of(name: str) -> Kind:
 
 def _expanded(name: str) -> list[str]:
     path = Path(name)
-    if name == STREAM or path.is_file():
+    # os.path, since Path raises where a folder may not be entered; what opens the file then has the words for it.
+    if name == STREAM or os.path.isfile(name):
         return [name]
-    if path.is_dir():
+    if os.path.isdir(name):
         below = [file for file in sorted(path.rglob("*")) if file.is_file() and not _hidden(file.relative_to(path))]
         tables = [str(file) for file in below if _is_table(file.name)]
         if not tables:

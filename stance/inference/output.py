@@ -111,7 +111,9 @@ def target(name: str, several: bool) -> Target:
         DataError: the suffix is unknown, or there are several inputs and the name is that of a file.
     """
     path = Path(os.path.realpath(name))
-    if name.endswith(("/", os.sep)) or not Path(name).suffix or (path.is_dir() and Path(name).suffix not in _SUFFIXES):
+    suffix = Path(name).suffix
+    # os.path, since Path raises where a folder may not be entered: the error of writing there says it better.
+    if name.endswith(("/", os.sep)) or not suffix or (suffix not in _SUFFIXES and os.path.isdir(path)):
         return Target(name, path, None)
     kind = kind_of(name)
     if several:

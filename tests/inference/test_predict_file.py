@@ -132,11 +132,36 @@ def test_an_output_that_cannot_be_made_is_refused_before_anything_is_scored(refu
     assert message.endswith(" Check the folder, its permissions and the space left.")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_an_output_folder_that_cannot_be_written_is_refused(refused):
+@pytest.fixture
+def not_as_root():
+    """Root may write everywhere, so that it acts as nobody for the time of a test."""
+    if os.geteuid() != 0:
+        yield
+        return
+    Path().chmod(0o777)
+    os.seteuid(65534)
+    yield
+    os.seteuid(0)
+
+
+def test_an_output_folder_that_cannot_be_written_is_refused(refused, not_as_root):
     Path("closed").mkdir(mode=0o555)
     message = refused("in.csv", "closed/out.csv")
     assert message.startswith("closed/out.csv: expected a file that can be written, got [Errno 13] Permission denied: ")
+
+
+def test_files_in_a_folder_that_cannot_be_entered_are_refused(refused, not_as_root):
+    Path("closed").mkdir()
+    Path("closed/in.csv").write_bytes(Path("in.csv").read_bytes())
+    Path("closed").chmod(0o000)
+    assert refused("closed/in.csv", "out.csv") == (
+        "closed/in.csv: expected a file that can be read, got [Errno 13] Permission denied: 'closed/in.csv'. "
+        "Check its permissions."
+    )
+    assert refused("in.csv", "closed/out.csv").startswith(
+        "closed/out.csv: expected a file that can be written, got [Err"
+    )
+    Path("closed").chmod(0o755)
 
 
 def test_a_batch_without_rows_is_refused(predictor):
