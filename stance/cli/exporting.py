@@ -18,8 +18,6 @@ logger = logging.getLogger(__name__)
 
 _CALIBRATION: Final = 192
 """Statements that the scales of 8-bit numbers are set on, evenly from the training split."""
-_CHECKED: Final = 2000
-"""Real statements of the training split, at most, that an export is checked on beside those of validation."""
 
 
 @click.command(cls=Command, epilog="stance export experiments/models/minilm --runtime onnx-int8")
@@ -38,9 +36,8 @@ _CHECKED: Final = 2000
 def export(model: Path, runtime: str, data: Path | None, replace: bool) -> None:
     """Export the transformer in the folder MODEL for ONNX Runtime, check it against torch, and keep it in the folder.
 
-    The check is made on the validation split of the data and real statements of train, or, where these are not there,
-    on made-up ones. An export whose answers are too far from those of torch is not written. All other commands take it
-    by themselves.
+    The check is made on the validation split of the data, or, where that is not there, on made-up statements. An export
+    whose answers are too far from those of torch is not written. All other commands take it by themselves.
     """
     from stance.models import _runtime, load
 
@@ -69,7 +66,7 @@ def _texts(classifier: "Classifier", data: Path | None) -> "tuple[list[Query], l
     """What scales are set on, what the export is checked on, what that is called, and its labels if it has any."""
     from stance import training
     from stance.models._probes import probes
-    from stance.schema import MADE_UP, label_indices
+    from stance.schema import label_indices
 
     try:
         splits = training.read_splits(classifier, ("train", "validation"), data)
@@ -78,17 +75,11 @@ def _texts(classifier: "Classifier", data: Path | None) -> "tuple[list[Query], l
             raise
         logger.warning("%s Until then made-up statements are used.", error)
     else:
-        step = max(1, len(splits["train"]) // _CALIBRATION)
-        calibration = splits["train"][::step][:_CALIBRATION]
-        if validation := splits["validation"]:
-            # Validation alone is small: of some hundred statements, each near-tie that turns over moves macro-F1 by
-            # most of what is allowed, up or down. With statements of train beside it luck counts less.
-            used = {example.id for example in calibration}
-            others = [e for e in splits["train"] if e.id not in used and e.kind not in MADE_UP][:_CHECKED]
-            check = [*validation, *others]
-            gold = label_indices([example.label for example in check])
-            source = f"validation and {len(others):,} of train" if others else "validation"
-            return [e.query for e in calibration], [e.query for e in check], source, gold
+        queries = {name: [example.query for example in examples] for name, examples in splits.items()}
+        if queries["validation"]:
+            step = max(1, len(queries["train"]) // _CALIBRATION)
+            gold = label_indices([example.label for example in splits["validation"]])
+            return queries["train"][::step][:_CALIBRATION], queries["validation"], "validation", gold
     made_up = probes(classifier.targets[0])
     return made_up[::2], made_up[1::2], "made-up statements", None
 

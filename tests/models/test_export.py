@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import pytest
 from click.testing import CliRunner
 
 from stance.cli import main
-from stance.dataset import storage
 from stance.errors import ConfigError, ModelError
 from stance.models import Classifier, _export, _onnx, _runtime, load, majority, transformer
 from stance.models._folder import save
@@ -329,22 +327,6 @@ def test_the_command_exports_once_and_the_other_commands_take_it(exported: Path,
     assert stance("export", folder, "--runtime", "onnx") == (0, told, f"Already up to date: {folder}/runtime/onnx\n")
     scores = [stance("score", "they refuse", "--model", folder, *more)[1] for more in ((), ("--runtime", "torch"))]
     assert scores[0] == scores[1] != ""
-
-
-def test_the_check_reads_validation_and_the_real_statements_of_train_that_set_no_scale(
-    exported: Path, toy: Toy, tmp_path: Path
-) -> None:
-    folder = shutil.copytree(exported, tmp_path / "model", ignore=shutil.ignore_patterns("runtime"))
-    # Of 400 statements every other one sets scales, until there are 192; of the 208 others 3 are made up.
-    train = toy(400, seed=7)
-    for at, kind in ((1, "invented"), (3, "contrast"), (5, "invented")):
-        train[at] = replace(train[at], kind=kind)
-    (tmp_path / "data").mkdir()
-    storage.write("toys", {"train": train, "validation": toy(40, seed=8)}, "# Toys\n", {}, tmp_path / "data")
-    code, told, _ = stance("export", folder, "--runtime", "onnx", "--dataset", tmp_path / "data")
-    assert (code, told[told.index("(") :]) == (0, "(245 texts, validation and 205 of train)\n")
-    record = json.loads((folder / "runtime/onnx/runtime.json").read_text())
-    assert (record["check"]["texts"], record["check"]["f1"]) == (245, 0.0)
 
 
 def test_the_command_names_what_it_cannot_export(labelled: list[Example], tmp_path: Path) -> None:
