@@ -6,6 +6,7 @@ vocabulary in JSON and arrays in safetensors, and rebuilt from these, so that lo
 
 import json
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -71,6 +72,10 @@ class _CharacterColumns(dict[str, bytes]):
         self._analyze = vectorizer.build_analyzer()
         self._vocabulary: dict[str, int] = vectorizer.vocabulary_
 
+    def row(self, document: str) -> bytes:
+        """Return the columns of the n-grams of `document`, one an occurrence; case is folded already."""
+        return b"".join(map(self.__getitem__, document.split()))
+
     def __missing__(self, word: str) -> bytes:
         if len(self) >= _MAX_CACHED:
             self.clear()
@@ -81,6 +86,28 @@ class _CharacterColumns(dict[str, bytes]):
         return columns
 
 
+class _WordColumns:
+    """The columns of a text's word n-grams, as int32: looked up as tuples of words, with no string for each."""
+
+    def __init__(self, vectorizer: TfidfVectorizer) -> None:
+        self._words = vectorizer.build_tokenizer()
+        self._lengths = range(vectorizer.ngram_range[0], vectorizer.ngram_range[1] + 1)
+        self._vocabulary: dict[tuple[str, ...], int] = {
+            tuple(ngram.split(" ")): column for ngram, column in vectorizer.vocabulary_.items()
+        }
+
+    def row(self, document: str) -> bytes:
+        """Return the columns of the n-grams of `document`, one an occurrence; case is folded already."""
+        words = self._words(document)
+        found = [
+            column
+            for length in self._lengths
+            for column in map(self._vocabulary.get, zip(*(words[at:] for at in range(length)), strict=False))
+            if column is not None
+        ]
+        return array("i", found).tobytes()
+
+
 class TfIdf:
     """A fitted model: one vectorizer a family of n-grams, weights (f, k) over all their features, intercepts (k,)."""
 
@@ -89,7 +116,11 @@ class TfIdf:
         self.vectorizers = vectorizers
         self.weights = weights
         self.intercepts = intercepts
-        self._characters = _CharacterColumns(vectorizers["char"]) if "char" in vectorizers else None
+        self._columns: dict[str, _WordColumns | _CharacterColumns] = {}
+        if "word" in vectorizers:
+            self._columns["word"] = _WordColumns(vectorizers["word"])
+        if "char" in vectorizers:
+            self._columns["char"] = _CharacterColumns(vectorizers["char"])
 
     def logits(self, queries: Sequence[Query]) -> FloatArray:
         """Return the linear scores of `n` queries, shape (n, k)."""
@@ -105,10 +136,11 @@ class TfIdf:
 
     def _features(self, family: str, vectorizer: TfidfVectorizer, documents: Sequence[str]) -> Any:
         """Return what `vectorizer.transform` does, sparse, shape (n, f)."""
-        if family != "char" or self._characters is None:
+        if family not in self._columns:
             return vectorizer.transform(documents)
         fold = str.lower if vectorizer.lowercase else str
-        rows = [b"".join(map(self._characters.__getitem__, fold(document).split())) for document in documents]
+        row = self._columns[family].row
+        rows = [row(fold(document)) for document in documents]
         columns = np.frombuffer(b"".join(rows), dtype=np.int32)
         ends = np.cumsum([0, *(len(row) // columns.itemsize for row in rows)])
         counts = sp.csr_matrix((np.ones(len(columns)), columns.copy(), ends), shape=(len(rows), len(vectorizer.idf_)))

@@ -262,13 +262,15 @@ def test_weights_that_are_no_safetensors_are_refused(labelled: list[Example], tm
 
 @pytest.mark.parametrize("sublinear", [True, False])
 @pytest.mark.parametrize("lowercase", [True, False])
-def test_cached_character_features_are_those_of_the_vectorizer(sublinear: bool, lowercase: bool) -> None:
+@pytest.mark.parametrize("ngrams", [(1, 1), (1, 2), (2, 3)])
+def test_features_are_those_of_the_vectorizers(sublinear: bool, lowercase: bool, ngrams: tuple[int, int]) -> None:
     odd = ["", " ", "ß İ ſ", "a", "ab ab ab", "Weapons\u00a0stay.", "x" * 200, "won't—give… up", "ŒUVRE œuvre"]
     train = [Example(str(n), text, LABELS[n % 3], str(n)) for n, text in enumerate([*odd, "We keep our weapons"])]
-    params = tfidf.Params(sublinear_tf=sublinear, lowercase=lowercase)
+    params = tfidf.Params(sublinear_tf=sublinear, lowercase=lowercase, word_ngrams=ngrams)
     model = tfidf.fit(train, [], params, 0)
-    queries = [Query(text) for text in [*odd, "our Weapons won't stay", "unseen words: zyzzyva"]]
+    texts = [*odd, "our Weapons won't stay: keep our weapons, our weapons", "unseen words: zyzzyva"]
     for _ in range(2):  # the second time from the cache
-        found = model._features("char", model.vectorizers["char"], [query.text for query in queries])
-        expected = model.vectorizers["char"].transform([query.text for query in queries])
-        assert abs(found - expected).max() < 1e-12
+        for family, vectorizer in model.vectorizers.items():
+            found, expected = model._features(family, vectorizer, texts), vectorizer.transform(texts)
+            assert expected.nnz
+            assert abs(found - expected).max() < 1e-12
