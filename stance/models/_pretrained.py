@@ -5,6 +5,7 @@ Both are read as data. Weights come from safetensors only, architectures only fr
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,11 +26,17 @@ from stance.models._tokens import AGAIN, FACTS, TOKENIZER, Facts, read_facts, re
 
 CONFIG: Final = "encoder.json"
 
+_DROPOUT: Final = re.compile(r"(?<!classifier_)dropout(_prob|_rate)?$")
+"""Names of the rates in the configs of transformers: hidden_dropout_prob, attention_dropout, dropout_rate."""
 
-def pretrained(source: Source) -> tuple[Any, Any]:
+
+def pretrained(source: Source, dropout: float | None = None) -> tuple[Any, Any]:
     """Return the encoder of `source`, in float32, and its tokenizer (both of transformers).
 
+    `dropout` takes the place of every dropout rate inside the encoder; None leaves them as its config has them.
+
     Raises:
+        ConfigError: the encoder's config has no such rate.
         ModelError: it cannot be had, is of a kind that transformers does not know, has no safetensors or no fast
             tokenizer, or lacks weights.
     """
@@ -37,6 +44,8 @@ def pretrained(source: Source) -> tuple[Any, Any]:
     try:
         config = AutoConfig.from_pretrained(source.name, **where)
         tokenizer = AutoTokenizer.from_pretrained(source.name, **where)
+        if dropout is not None:
+            _set_dropout(config, dropout)
         with _no_progress_bar():
             encoder, found = AutoModel.from_pretrained(
                 source.name, config=config, use_safetensors=True, output_loading_info=True, dtype=torch.float32, **where
@@ -55,6 +64,17 @@ def pretrained(source: Source) -> tuple[Any, Any]:
         todo = "Name another encoder."
         raise ModelError(problem(f"{SETTING} {source.name}", "a fast tokenizer that can pad", got, todo))
     return encoder, tokenizer
+
+
+def _set_dropout(config: Any, dropout: float) -> None:
+    rates = [name for name, value in config.to_dict().items() if _DROPOUT.search(name) and value is not None]
+    if not rates:
+        todo = "Set it to null."
+        raise ConfigError(
+            problem("model.params.encoder_dropout", "null, as this encoder has no dropout", str(dropout), todo)
+        )
+    for name in rates:
+        setattr(config, name, dropout)
 
 
 def check_settings(encoder: Any, max_tokens: int, frozen_layers: int) -> None:

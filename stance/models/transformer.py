@@ -46,6 +46,9 @@ class Params(Settings):
     max_tokens: int = Field(128, ge=8, le=8192, description="cut longer texts, counted with special tokens")
     pooling: Literal["mean", "cls", "max"] = Field("mean", description="how token vectors become one of the text")
     dropout: float = Field(0.1, ge=0, lt=1, description="share of the text vector dropped before the head")
+    encoder_dropout: float | None = Field(
+        None, ge=0, lt=1, description="dropout inside the encoder; null keeps its own, 0 trains a third faster"
+    )
     frozen_layers: int | Literal["all"] = Field(
         0, description="keep the embeddings and the first n layers as pretrained; all trains the head only"
     )
@@ -78,8 +81,10 @@ class Params(Settings):
             raise ValueError("patience, which has no effect with one epoch")
         if self.contrast_loss and self.batch_size == 1:
             raise ValueError("contrast_loss, which has no effect in batches of one")
+        if self.r_drop and self.dropout == self.encoder_dropout == 0:
+            raise ValueError("r_drop, which has no effect without dropout")
         if self.frozen_layers == "all":
-            for name in ("learning_rate", "layer_decay", "contrast_loss"):
+            for name in ("learning_rate", "layer_decay", "contrast_loss", "encoder_dropout"):
                 if getattr(self, name) != type(self).model_fields[name].default:
                     raise ValueError(f"{name}, which has no effect with frozen_layers all")
             if self.r_drop and not self.dropout:
@@ -149,7 +154,7 @@ def fit(train: Sequence[Example], validation: Sequence[Example], params: Params,
     pair = len({example.target for example in train}) > 1
     networks = []
     with loop.own_generators(seed):
-        encoder, tokenizer = _pretrained.pretrained(source)
+        encoder, tokenizer = _pretrained.pretrained(source, params.encoder_dropout)
         _pretrained.check_settings(encoder, params.max_tokens, frozen or 0)
         tokens = _network.Tokens(tokenizer.backend_tokenizer, tokenizer.pad_token_id, params.max_tokens, pair)
         lesson = _lesson(tokens, train, params, _network.Network(encoder, params.pooling, 0.0))

@@ -87,6 +87,7 @@ CHANGES: list[dict[str, Any]] = [
     {"pooling": "cls"},
     {"pooling": "max"},
     {"dropout": 0.5},
+    {"encoder_dropout": 0.0},
     {"frozen_layers": 1},
     {"frozen_layers": "all"},
     {"epochs": 3},
@@ -264,6 +265,8 @@ def test_a_training_that_diverges_is_refused(toy: Toy, quick: Quick) -> None:
         ({"frozen_layers": "all", "learning_rate": 0.01}, "learning_rate, which has no effect with frozen_layers all"),
         ({"frozen_layers": "all", "layer_decay": 0.5}, "layer_decay, which has no effect with frozen_layers all"),
         ({"frozen_layers": "all", "contrast_loss": 1.0}, "contrast_loss, which has no effect with frozen_layers all"),
+        ({"frozen_layers": "all", "encoder_dropout": 0}, "encoder_dropout, which has no effect with frozen_layers all"),
+        ({"r_drop": 1.0, "dropout": 0, "encoder_dropout": 0}, "r_drop, which has no effect without dropout"),
         (
             {"frozen_layers": "all", "r_drop": 1.0, "dropout": 0},
             "r_drop, which has no effect with frozen_layers all and no dropout",

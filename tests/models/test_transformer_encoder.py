@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import MambaConfig
 
 from stance.errors import ConfigError, ModelError
 from stance.models import _encoder
@@ -82,6 +83,29 @@ def test_an_encoder_with_pickled_weights_or_code_is_refused(encoders: dict[str, 
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(ModelError, match=r"expected a pretrained encoder, got .*trust_remote_code"):
         pretrained(Source(str(tmp_path)))
+
+
+@pytest.mark.parametrize("kind", ["bert", "mpnet", "deberta-v2"])
+def test_the_dropout_inside_an_encoder_can_be_set(kind: str, encoders: dict[str, Path]) -> None:
+    inputs = {"input_ids": torch.arange(6, 18)[None], "attention_mask": torch.ones(1, 12, dtype=torch.long)}
+
+    def differs(rate: float | None) -> bool:
+        encoder, _ = pretrained(Source(str(encoders[kind])), rate)
+        encoder.train()
+        first, second = (encoder(**inputs).last_hidden_state for _ in range(2))
+        return not torch.equal(first, second)
+
+    assert [differs(rate) for rate in (None, 0.5, 0.0)] == [True, True, False]
+
+
+def test_dropout_for_an_encoder_that_has_none_is_refused(tmp_path: Path, encoders: dict[str, Path]) -> None:
+    shutil.copytree(encoders["bert"], tmp_path, dirs_exist_ok=True)
+    MambaConfig(hidden_size=32).save_pretrained(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        pretrained(Source(str(tmp_path)), 0.2)
+    assert str(caught.value) == (
+        "model.params.encoder_dropout: expected null, as this encoder has no dropout, got 0.2. Set it to null."
+    )
 
 
 @pytest.fixture(scope="module")
