@@ -43,6 +43,16 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
     assert normalise(once) == once
 
 
+@given(st.lists(st.one_of(marks, st.characters(exclude_categories=["Cs"]))).map("".join))
+def test_a_text_of_printable_characters_takes_no_other_way_than_any(text: str) -> None:
+    assert normalise(text + "\0") == normalise(text)
+
+
+def test_every_character_is_spelled_alike_with_one_beside_it_that_cannot_be_printed() -> None:
+    characters = [chr(code) for code in range(0x30000) if not 0xD800 <= code < 0xE000]
+    assert [c for c in characters if normalise(f"a {c}b\0") != normalise(f"a {c}b")] == []
+
+
 @given(st.text())
 def test_spaces_are_single_and_inside(text: str) -> None:
     found = normalise(text)

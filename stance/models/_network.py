@@ -5,7 +5,8 @@ Shapes: b texts of a batch, t tokens, h width of the encoder, k labels.
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import torch
@@ -102,13 +103,31 @@ class Tokens(_tokens.Tokens):
 def pooled(network: Network, tokens: Tokens, encodings: Sequence[Encoding]) -> Tensor:
     """Return the pooled vectors of `n` texts, (n, h), without dropout; the network is left as it was found."""
     out = torch.empty((len(encodings), network.head.in_features))
+    batches = list(by_length([len(encoding.ids) for encoding in encodings], TOKENS_AT_ONCE))
+
+    def fill(positions: list[int]) -> None:
+        with torch.inference_mode():
+            out[positions] = network.pool(tokens.batch([encodings[at] for at in positions]))
+
     training = network.training
     network.eval()
-    with torch.inference_mode():
-        for positions in by_length([len(encoding.ids) for encoding in encodings], TOKENS_AT_ONCE):
-            out[positions] = network.pool(tokens.batch([encodings[at] for at in positions]))
+    _side_by_side(fill, batches)
     network.train(training)
     return out
+
+
+def _side_by_side(work: Callable[[list[int]], None], batches: Sequence[list[int]]) -> None:
+    """Do `work` on each batch, one a thread: the parts of one batch wait for each other, batches side by side do not."""
+    threads = torch.get_num_threads()
+    if min(threads, len(batches)) < 2:
+        for batch in batches:
+            work(batch)
+        return
+    try:
+        with ThreadPoolExecutor(min(threads, len(batches)), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            list(pool.map(work, batches))
+    finally:
+        torch.set_num_threads(threads)  # the libraries of matrix products share one number
 
 
 def log_probabilities(network: Network, tokens: Tokens, encodings: Sequence[Encoding]) -> FloatArray:

@@ -11,6 +11,7 @@ from sklearn.metrics import f1_score
 from tokenizers import Tokenizer
 from torch.distributions import Categorical, kl_divergence
 
+from stance.models import _network
 from stance.models._batches import Batches, loss_weights, macro_f1
 from stance.models._encoder import Source
 from stance.models._network import Network, Tokens, pooled
@@ -141,6 +142,30 @@ def test_padding_does_not_reach_the_text_vector(pooling: str, encoders: dict[str
     hidden = encoder.eval()(**tokens.batch(encodings[:1])).last_hidden_state[0]
     expected = {"mean": hidden.mean(dim=0), "cls": hidden[0], "max": hidden.amax(dim=0)}[pooling]
     torch.testing.assert_close(together[0], expected)
+
+
+def test_batches_side_by_side_give_what_they_give_one_after_the_other(
+    encoders: dict[str, Path], tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_network, "TOKENS_AT_ONCE", 20)
+    encoder, _ = pretrained(Source(str(encoders["bert"])))
+    network = Network(encoder, "mean", 0.0).train()
+    encodings = tokens.encode([Query("they will never surrender the guns " * (at % 4), "guns") for at in range(40)])
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = pooled(network, tokens, encodings)
+        torch.set_num_threads(3)
+        together = pooled(network, tokens, encodings)
+        assert torch.get_num_threads() == 3
+        assert network.training
+        torch.testing.assert_close(alone, together)
+        monkeypatch.setattr(network, "pool", lambda inputs: torch.ones(7, 7))
+        with pytest.raises(RuntimeError, match="shape"):
+            pooled(network, tokens, encodings)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_learning_rate_falls_from_layer_to_layer(encoders: dict[str, Path]) -> None:
