@@ -117,7 +117,7 @@ def pooled(network: Network, tokens: Tokens, encodings: Sequence[Encoding]) -> T
 
 
 def _side_by_side(work: Callable[[list[int]], None], batches: Sequence[list[int]]) -> None:
-    """Do `work` on each batch, one a thread: the parts of one batch wait for each other, batches side by side do not."""
+    """Do `work` on each batch, one a thread: parts of one batch wait for each other, batches side by side do not."""
     threads = torch.get_num_threads()
     if min(threads, len(batches)) < 2:
         for batch in batches:
