@@ -279,7 +279,7 @@ def _errors(asked: Mapping[str, Asked], splits: Mapping[str, Sequence[Example]],
     yield "## Errors"
     yield ""
     yield (
-        f"Of `{name}` (the largest model here, not the best by these scores) on both splits together, n = "
+        f"Of `{name}` (the largest model here) on both splits together, n = "
         f"{evaluation.n} in {evaluation.groups} groups: {len(mistakes)} errors."
     )
     yield ""

@@ -86,7 +86,9 @@ class Ray:
             DataError: an input is not in Parquet, or the output no folder.
         """
         if find_spec("ray") is None:
-            raise ConfigError(problem("--engine ray", "Ray", "none", 'Install it: pip install "stance[ray]"'))
+            raise ConfigError(
+                problem("--engine ray", "Ray", "none", "Install it: pip install -e '.[ray]' in the project's folder.")
+            )
         if self.workers is not None and self.workers < 1:
             raise ConfigError(problem("--workers", "a positive number", str(self.workers), "Raise it."))
         for file in inputs:

