@@ -5,6 +5,7 @@ Shapes: b texts of a batch, t tokens, h width of the encoder, k labels.
 
 import inspect
 import re
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -111,15 +112,21 @@ def pooled(network: Network, tokens: Tokens, encodings: Sequence[Encoding]) -> T
 
     training = network.training
     network.eval()
-    _side_by_side(fill, batches)
-    network.train(training)
+    try:
+        _side_by_side(fill, batches)
+    finally:
+        network.train(training)
     return out
 
 
 def _side_by_side(work: Callable[[list[int]], None], batches: Sequence[list[int]]) -> None:
-    """Do `work` on each batch, one a thread: parts of one batch wait for each other, batches side by side do not."""
+    """Do `work` on each batch, one a thread: parts of one batch wait for each other, batches side by side do not.
+
+    Only the main thread does so. How many threads a product takes is a number of the process: another thread that first
+    used torch in the meantime, as a server's may, would be left with one.
+    """
     threads = torch.get_num_threads()
-    if min(threads, len(batches)) < 2:
+    if min(threads, len(batches)) < 2 or threading.current_thread() is not threading.main_thread():
         for batch in batches:
             work(batch)
         return

@@ -157,7 +157,7 @@ class TfIdf:
         words = list(islice(_WORD.finditer(query.text), _MAX_EXPLAINED))
         without = [Query(query.text[: word.start()] + " " + query.text[word.end() :], query.target) for word in words]
         scores = self.logits([query, *without])
-        margin = scores[:, label] - np.delete(scores, label, axis=1).mean(axis=1)
+        margin = scores[:, label] - np.logaddexp.reduce(np.delete(scores, label, axis=1), axis=1)
         return [Attribution(w.start(), w.end(), float(margin[0] - m)) for w, m in zip(words, margin[1:], strict=True)]
 
     def save(self, folder: Path) -> None:

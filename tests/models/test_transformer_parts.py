@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -164,6 +165,29 @@ def test_batches_side_by_side_give_what_they_give_one_after_the_other(
         with pytest.raises(RuntimeError, match="shape"):
             pooled(network, tokens, encodings)
         assert torch.get_num_threads() == 3
+        assert network.training
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_outside_the_main_thread_the_number_of_threads_stays(
+    encoders: dict[str, Path], tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_network, "TOKENS_AT_ONCE", 20)
+    encoder, _ = pretrained(Source(str(encoders["bert"])))
+    network = Network(encoder, "mean", 0.0)
+    encodings = tokens.encode([Query("they will never surrender the guns", "guns")] * 40)
+    seen = set()
+    pool = network.pool
+    monkeypatch.setattr(network, "pool", lambda inputs: seen.add(torch.get_num_threads()) or pool(inputs))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(3,)) as other:
+            other.submit(pooled, network, tokens, encodings).result()
+        assert seen == {3}
+        pooled(network, tokens, encodings)
+        assert seen == {3, 1}
     finally:
         torch.set_num_threads(before)
 
