@@ -163,16 +163,36 @@ def fit(config: RunConfig, data: "Dataset") -> Classifier:
 
 def _check_origins(config: RunConfig, data: "Dataset") -> None:
     """Refuse a model made of models that may have learnt from what it is judged on."""
-    from stance.models import _folder
-
-    module = _folder.model_file(config.model.kind, "model.kind")
-    if (origins := getattr(module, "origins", None)) is None:
-        return
-    for number, origin in enumerate(origins(validate(module.Params, config.model.params, "model.params"))):
+    for number, origin in enumerate(_saved_models(config)):
         if origin.get("data_fingerprint") != data.fingerprint:
             got = f"{origin.get('name', 'one')} trained on {origin.get('data', 'unknown data')}, other or changed data"
             where = f"model.params.models.{number}"
             raise ConfigError(problem(where, f"a model trained on {data.folder}", got, "Train it again."))
+
+
+def check_learns_alone(config: RunConfig, part: str) -> None:
+    """Refuse a model made of saved models where it is to learn from a `part` of the data: these were trained before.
+
+    Raises:
+        ConfigError: it is made of saved models, or a setting of it is wrong.
+        ModelError: a folder that it names holds no model.
+    """
+    if saved := _saved_models(config):
+        many = f"{len(saved)} saved {'model' if len(saved) == 1 else 'models'}"
+        got = f"{config.model.kind} of {many}, which may have learnt from more"
+        todo = "Take it out, or judge it on a split."
+        raise ConfigError(problem("model.kind", f"a model that learns from its {part} alone", got, todo))
+
+
+def _saved_models(config: RunConfig) -> Sequence[Mapping[str, Any]]:
+    """Where the saved models that the model of `config` is made of came from; empty if it learns all by itself."""
+    from stance.models import _folder
+
+    module = _folder.model_file(config.model.kind, "model.kind")
+    if (origins := getattr(module, "origins", None)) is None:
+        return ()
+    found: Sequence[Mapping[str, Any]] = origins(validate(module.Params, config.model.params, "model.params"))
+    return found
 
 
 def fit_examples(
