@@ -166,7 +166,7 @@ def _check_origins(config: RunConfig, data: "Dataset") -> None:
     for number, origin in enumerate(_saved_models(config)):
         if origin.get("data_fingerprint") != data.fingerprint:
             got = f"{origin.get('name', 'one')} trained on {origin.get('data', 'unknown data')}, other or changed data"
-            where = f"model.params.models.{number}"
+            where = f"model.params: saved model {number + 1}"
             raise ConfigError(problem(where, f"a model trained on {data.folder}", got, "Train it again."))
 
 

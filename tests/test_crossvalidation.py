@@ -92,6 +92,20 @@ def test_saved_models_that_may_have_seen_the_held_out_theatres_are_refused(tmp_p
     )
 
 
+def test_a_cascade_of_saved_models_is_refused_and_one_that_learns_by_itself_is_not(tmp_path: Path) -> None:
+    first = {"kind": "tfidf", "params": {}}
+    second = {"kind": "ensemble", "params": {"models": saved(tmp_path)}}
+    with pytest.raises(ConfigError) as caught:
+        cross_validate(config(model={"kind": "cascade", "params": {"first": first, "second": second}}), corpus(), 3)
+    assert str(caught.value) == (
+        "model.kind: expected a model that learns from its fold alone, got cascade of 2 saved models, which may have "
+        "learnt from more. Take it out, or judge it on a split."
+    )
+    plain = config(model={"kind": "cascade", "params": {"first": first, "second": {"kind": "majority"}}})
+    asked, _ = cross_validate(plain, corpus(), folds=3)
+    assert len(asked) == len(corpus())
+
+
 def test_a_group_that_reaches_into_the_fold_is_not_learnt_from() -> None:
     bridge = [example("bridge-0", "pro", "t0", group="bridge"), example("bridge-1", "pro", "t1", group="bridge")]
     for fold in theatre_folds(corpus(2) + bridge, 2):

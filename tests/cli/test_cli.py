@@ -146,8 +146,8 @@ def test_an_ensemble_of_models_trained_on_the_same_data_is_trained_and_one_of_ot
     done = run("train", str(tmp_path / "both.yaml"), *changed, "--out", str(tmp_path / "others"))
     assert done.returncode == 1
     assert done.stderr == (
-        "Error: model.params.models.0: expected a model trained on data/build/other, got tfidf trained on tiny, other "
-        "or changed data. Train it again.\n"
+        "Error: model.params: saved model 1: expected a model trained on data/build/other, got tfidf trained on tiny, "
+        "other or changed data. Train it again.\n"
     )
 
 
