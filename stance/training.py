@@ -1,5 +1,6 @@
 """The page where the stages meet: a run config goes in; a calibrated, evaluated, tracked model comes out."""
 
+import hashlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -117,6 +118,7 @@ def log_inputs(config: RunConfig, data: "Dataset", splits: Sequence[str]) -> Non
     tracking.log_config(config.model_dump(mode="json"))
     sizes = {name: len(rows) for name, rows in data.splits.items()}
     tracking.log_data(data.name, data.fingerprint, data.folder, sizes)
+    tracking.log_params({f"data.{name}": value for name, value in teacher_facts(config.data).items()})
     for split in dict.fromkeys(splits):
         rows = [(example.id, example.text, example.label) for example in data.split(split)]
         tracking.log_input(data.name, split, data.folder / f"{split}.parquet", rows)
@@ -220,6 +222,17 @@ def fit_examples(
     return Classifier(config.model.kind, params, model, temperature, targets, origin or {})
 
 
+def teacher_facts(settings: RunData) -> dict[str, str | None]:
+    """Return the SHA-256 of the teacher's file, `None` where it cannot be read; nothing where there is no teacher."""
+    if settings.teacher is None:
+        return {}
+    try:
+        with settings.teacher.open("rb") as file:
+            return {"teacher_sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    except OSError:  # whoever learns from it says what is wrong
+        return {"teacher_sha256": None}
+
+
 def weigh(examples: Sequence[Example], settings: RunData) -> list[Example]:
     """Return `examples` with the weights of contrast and invented statements set; those of weight 0 are left out."""
     weights = {CONTRAST: settings.contrast_weight, INVENTED: settings.invented_weight}
@@ -295,6 +308,7 @@ def _origin(config: RunConfig, data: "Dataset") -> dict[str, Any]:
         "data": data.name,
         "data_fingerprint": data.fingerprint,
         "train_labels": {label: labels.count(label) for label in LABELS},
+        **teacher_facts(config.data),
     }
 
 

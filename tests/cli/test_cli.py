@@ -1,5 +1,6 @@
 """The commands as a user types them: what they print where, and how they end."""
 
+import hashlib
 import json
 import re
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from subprocess import run as subprocess_run
 from typing import Any
 
+import mlflow
 import pytest
 from click import Command
 from click.testing import CliRunner
@@ -115,6 +117,15 @@ def test_a_model_learns_from_the_file_that_predict_wrote_with_its_teacher(
     taught = ["--set", "model.params.soft_labels=true", "--set", f"data.teacher={said}", "--set", "experiment=aside"]
     done = run("train", "tfidf.yaml", *taught, "--out", str(out))
     assert done.returncode == 0, done.stderr
+    origin = json.loads((out / "model.json").read_text())["origin"]
+    sha256 = hashlib.sha256(Path(said).read_bytes()).hexdigest()
+    assert origin["teacher_sha256"] == sha256
+    uri = f"sqlite:///{project}/experiments/mlflow.db"
+    (logged,) = mlflow.MlflowClient(uri, uri).search_runs(
+        [one.experiment_id for one in mlflow.MlflowClient(uri, uri).search_experiments()],
+        f"params.`data.teacher_sha256` = '{sha256}'",
+    )
+    assert logged.data.params["data.teacher"] == said
     alone = Path("experiments/models/tfidf/weights.safetensors")
     assert (out / "weights.safetensors").read_bytes() != (project / alone).read_bytes()
 
