@@ -11,7 +11,7 @@ import numpy as np
 
 from stance.errors import ConfigError, DataError, problem
 from stance.schema import MADE_UP, Example, FloatArray, label_indices
-from stance.training import RunConfig, fit_examples, weigh
+from stance.training import RunConfig, check_learns_alone, fit_examples, weigh
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +73,33 @@ def answer(config: RunConfig, fold: Fold) -> FloatArray:
     """Return the probabilities (n, k), uncalibrated, that a model trained on the fold gives its held-out statements.
 
     Raises:
-        ConfigError: the config learns from a teacher.
+        ConfigError: the config learns from a teacher, or its model is made of saved ones.
         DataError: nothing is left to learn from.
+    """
+    check_unseen(config)
+    classifier = fit_examples(config, weigh(fold.train, config.data), [])
+    return classifier.predict_proba([example.query for example in fold.held_out])
+
+
+def check_unseen(config: RunConfig) -> None:
+    """Refuse what brings knowledge of the held-out theatres along: a teacher, or a model made of saved ones.
+
+    Raises:
+        ConfigError: the config has one of them.
+        ModelError: a folder that should hold a saved model does not.
     """
     if config.data.teacher is not None:
         got = f"{config.data.teacher}, whose model has seen the theatres that are held out"
         todo = "Take it out, or give each fold a teacher of its own: experiments/recipe/run.py."
         raise ConfigError(problem("data.teacher", "nothing in cross-validation", got, todo))
-    classifier = fit_examples(config, weigh(fold.train, config.data), [])
-    return classifier.predict_proba([example.query for example in fold.held_out])
+    check_learns_alone(config, "fold")
 
 
 def cross_validate(config: RunConfig, examples: Sequence[Example], folds: int = 6) -> tuple[list[Example], FloatArray]:
     """Return the statements of `examples` in fold order and their out-of-fold probabilities (n, k), uncalibrated.
 
     Raises:
-        ConfigError: the config learns from a teacher.
+        ConfigError: the config learns from a teacher, or its model is made of saved ones.
         DataError: there are too few theatres or statements for the folds.
     """
     asked: list[Example] = []

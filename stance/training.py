@@ -1,5 +1,6 @@
 """The page where the stages meet: a run config goes in; a calibrated, evaluated, tracked model comes out."""
 
+import hashlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -117,6 +118,7 @@ def log_inputs(config: RunConfig, data: "Dataset", splits: Sequence[str]) -> Non
     tracking.log_config(config.model_dump(mode="json"))
     sizes = {name: len(rows) for name, rows in data.splits.items()}
     tracking.log_data(data.name, data.fingerprint, data.folder, sizes)
+    tracking.log_params({f"data.{name}": value for name, value in teacher_facts(config.data).items()})
     for split in dict.fromkeys(splits):
         rows = [(example.id, example.text, example.label) for example in data.split(split)]
         tracking.log_input(data.name, split, data.folder / f"{split}.parquet", rows)
@@ -163,16 +165,36 @@ def fit(config: RunConfig, data: "Dataset") -> Classifier:
 
 def _check_origins(config: RunConfig, data: "Dataset") -> None:
     """Refuse a model made of models that may have learnt from what it is judged on."""
+    for number, origin in enumerate(_saved_models(config)):
+        if origin.get("data_fingerprint") != data.fingerprint:
+            got = f"{origin.get('name', 'one')} trained on {origin.get('data', 'unknown data')}, other or changed data"
+            where = f"model.params: saved model {number + 1}"
+            raise ConfigError(problem(where, f"a model trained on {data.folder}", got, "Train it again."))
+
+
+def check_learns_alone(config: RunConfig, part: str) -> None:
+    """Refuse a model made of saved models where it is to learn from a `part` of the data: these were trained before.
+
+    Raises:
+        ConfigError: it is made of saved models, or a setting of it is wrong.
+        ModelError: a folder that it names holds no model.
+    """
+    if saved := _saved_models(config):
+        many = f"{len(saved)} saved {'model' if len(saved) == 1 else 'models'}"
+        got = f"{config.model.kind} of {many}, which may have learnt from more"
+        todo = "Take it out, or judge it on a split."
+        raise ConfigError(problem("model.kind", f"a model that learns from its {part} alone", got, todo))
+
+
+def _saved_models(config: RunConfig) -> Sequence[Mapping[str, Any]]:
+    """Where the saved models that the model of `config` is made of came from; empty if it learns all by itself."""
     from stance.models import _folder
 
     module = _folder.model_file(config.model.kind, "model.kind")
     if (origins := getattr(module, "origins", None)) is None:
-        return
-    for number, origin in enumerate(origins(validate(module.Params, config.model.params, "model.params"))):
-        if origin.get("data_fingerprint") != data.fingerprint:
-            got = f"{origin.get('name', 'one')} trained on {origin.get('data', 'unknown data')}, other or changed data"
-            where = f"model.params.models.{number}"
-            raise ConfigError(problem(where, f"a model trained on {data.folder}", got, "Train it again."))
+        return ()
+    found: Sequence[Mapping[str, Any]] = origins(validate(module.Params, config.model.params, "model.params"))
+    return found
 
 
 def fit_examples(
@@ -198,6 +220,17 @@ def fit_examples(
         temperature = fit_temperature(logits, label_indices([example.label for example in validation]))
     targets = tuple(sorted({example.target for example in train}))
     return Classifier(config.model.kind, params, model, temperature, targets, origin or {})
+
+
+def teacher_facts(settings: RunData) -> dict[str, str | None]:
+    """Return the SHA-256 of the teacher's file, `None` where it cannot be read; nothing where there is no teacher."""
+    if settings.teacher is None:
+        return {}
+    try:
+        with settings.teacher.open("rb") as file:
+            return {"teacher_sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    except OSError:  # whoever learns from it says what is wrong
+        return {"teacher_sha256": None}
 
 
 def weigh(examples: Sequence[Example], settings: RunData) -> list[Example]:
@@ -275,6 +308,7 @@ def _origin(config: RunConfig, data: "Dataset") -> dict[str, Any]:
         "data": data.name,
         "data_fingerprint": data.fingerprint,
         "train_labels": {label: labels.count(label) for label in LABELS},
+        **teacher_facts(config.data),
     }
 
 

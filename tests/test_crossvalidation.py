@@ -10,6 +10,8 @@ import pytest
 from stance.config import validate
 from stance.crossvalidation import cross_validate, leave_one_theatre_out, theatre_folds
 from stance.errors import ConfigError, DataError
+from stance.models import Classifier, majority
+from stance.models._folder import save
 from stance.schema import LABELS, Example
 from stance.training import RunConfig
 
@@ -70,6 +72,38 @@ def test_a_teacher_that_has_seen_the_held_out_theatres_is_refused() -> None:
         "data.teacher: expected nothing in cross-validation, got said.csv, whose model has seen the theatres that are "
         "held out. Take it out, or give each fold a teacher of its own: experiments/recipe/run.py."
     )
+
+
+def saved(folder: Path) -> list[str]:
+    """The folders of two models that have seen every theatre."""
+    for name in ("one", "two"):
+        model = majority.fit(corpus(), [], majority.Params(), 0)
+        save(Classifier("majority", majority.Params(), model, origin={"name": name}), folder / name)
+    return [str(folder / "one"), str(folder / "two")]
+
+
+def test_saved_models_that_may_have_seen_the_held_out_theatres_are_refused(tmp_path: Path) -> None:
+    run = config(model={"kind": "ensemble", "params": {"models": saved(tmp_path)}})
+    with pytest.raises(ConfigError) as caught:
+        cross_validate(run, corpus(), folds=3)
+    assert str(caught.value) == (
+        "model.kind: expected a model that learns from its fold alone, got ensemble of 2 saved models, which may have "
+        "learnt from more. Take it out, or judge it on a split."
+    )
+
+
+def test_a_cascade_of_saved_models_is_refused_and_one_that_learns_by_itself_is_not(tmp_path: Path) -> None:
+    first = {"kind": "tfidf", "params": {}}
+    second = {"kind": "ensemble", "params": {"models": saved(tmp_path)}}
+    with pytest.raises(ConfigError) as caught:
+        cross_validate(config(model={"kind": "cascade", "params": {"first": first, "second": second}}), corpus(), 3)
+    assert str(caught.value) == (
+        "model.kind: expected a model that learns from its fold alone, got cascade of 2 saved models, which may have "
+        "learnt from more. Take it out, or judge it on a split."
+    )
+    plain = config(model={"kind": "cascade", "params": {"first": first, "second": {"kind": "majority"}}})
+    asked, _ = cross_validate(plain, corpus(), folds=3)
+    assert len(asked) == len(corpus())
 
 
 def test_a_group_that_reaches_into_the_fold_is_not_learnt_from() -> None:

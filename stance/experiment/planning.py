@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stance import tracking
-from stance.crossvalidation import Fold, leave_one_theatre_out, theatre_folds
-from stance.errors import DataError
+from stance import tracking, training
+from stance.crossvalidation import Fold, check_unseen, leave_one_theatre_out, theatre_folds
+from stance.errors import DataError, StanceError
 from stance.experiment.definition import CROSS_VALIDATED, Cell, Definition, cells
 from stance.experiment.ledger import CONFIG, DATA, FOLD, Ledger, Logged, read_ledger
 
@@ -91,6 +91,8 @@ def _task(cell: Cell, ledger: Ledger, loaded: "dict[Path, Dataset | str]") -> Ta
     data = _load(cell.config.data.path, loaded)
     if isinstance(data, str):
         return Task(cell, None, None, {}, 0, 0.0, problem=data)
+    if unfit := _unfit(cell):  # before what is done: older versions gave such cells numbers
+        return Task(cell, data, None, {}, 0, 0.0, problem=unfit)
     task = Task(cell, data, None, {}, 0, None)
     runs = ledger.of(task.tags | {tracking.ROLE: "cell"})
     done = next((one for one in runs if one.finished), None)
@@ -111,6 +113,18 @@ def _task(cell: Cell, ledger: Ledger, loaded: "dict[Path, Dataset | str]") -> Ta
     each = training_seconds(cell, ledger.seconds)
     left = count - len(folds)
     return Task(cell, data, None, folds, left, None if each is None else left * each, before)
+
+
+def _unfit(cell: Cell) -> str:
+    """Why the protocol is not for the cell's model, or an empty string."""
+    try:
+        if cell.protocol in CROSS_VALIDATED:
+            check_unseen(cell.config)
+        elif cell.share is not None:
+            training.check_learns_alone(cell.config, "share of the groups")
+    except StanceError as error:
+        return str(error)
+    return ""
 
 
 def _load(path: Path, loaded: "dict[Path, Dataset | str]") -> "Dataset | str":

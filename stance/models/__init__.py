@@ -2,8 +2,8 @@
 
 A model file offers `Params` (its settings), `fit(train, validation, params, seed)` and `load(folder, params)`, both
 of which return a `Model`. One whose models can be exported offers `load_export(folder, params, graphs)` as well, and
-one that is made of trained models offers `origins(params)`, so that data they should not have seen is noticed. Files
-are found on disk (`stance.plugins`); nothing else has to be told about a new one.
+one that may be made of trained models offers `origins(params)`, empty where it is not, so that data they should not
+have seen is noticed. Files are found on disk (`stance.plugins`); nothing else has to be told about a new one.
 
 A `Classifier` is a fitted model with what makes its probabilities trustworthy: the temperature found on validation, the
 labels and targets it knows, and where it came from. It is what is saved, loaded and asked.

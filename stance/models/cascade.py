@@ -8,7 +8,7 @@ https://arxiv.org/abs/2210.05528). Saved are the files of both, with `first.` an
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from stance.config import Settings, validate
 from stance.errors import ConfigError, ModelError, problem
-from stance.models import Model, softmax
+from stance.models import Model, ModelFile, softmax
 from stance.models._batches import macro_f1
 from stance.schema import Attribution, Example, FloatArray, IntArray, Query, label_indices
 
@@ -98,6 +98,20 @@ class Cascade:
         (folder / _FACTS).write_text(facts.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
+def origins(params: Params) -> list[Mapping[str, Any]]:
+    """Return where the saved models came from that the two are made of; none if both learn all by themselves.
+
+    Raises:
+        ConfigError: a kind or a setting of one of the models is wrong.
+        ModelError: a folder that one of them names holds no model.
+    """
+    found: list[Mapping[str, Any]] = []
+    for file, settings in _files(params):
+        if (ask := getattr(file, "origins", None)) is not None:
+            found += ask(settings)
+    return found
+
+
 def fit(train: Sequence[Example], validation: Sequence[Example], params: Params, seed: int) -> Cascade:
     """Fit both models on `train`; `validation` sets temperatures and threshold. Without it the second answers all.
 
@@ -105,17 +119,7 @@ def fit(train: Sequence[Example], validation: Sequence[Example], params: Params,
         ConfigError: a kind or a setting of one of the models is wrong.
         DataError: one of the models refuses the data.
     """
-    from stance.models import _folder
-
-    files = [
-        _folder.model_file(stage.kind, f"model.params.{name}.kind")
-        for name, stage in zip(_STAGES, _pair(params), strict=True)
-    ]
-    settings = [
-        validate(file.Params, stage.params, f"model.params.{name}.params")
-        for name, stage, file in zip(_STAGES, _pair(params), files, strict=True)
-    ]
-    first, second = (file.fit(train, validation, chosen, seed) for file, chosen in zip(files, settings, strict=True))
+    first, second = (file.fit(train, validation, settings, seed) for file, settings in _files(params))
     if not validation:
         logger.warning("Without a validation split nothing says where the first model is sure: the second answers all.")
         return Cascade(first, second, (1.0, 1.0), threshold=1.0)
@@ -182,6 +186,17 @@ def choose(first: FloatArray, second: FloatArray, gold: IntArray, max_loss: floa
             break
         above, chosen = chosen, threshold
     return (above + chosen) / 2
+
+
+def _files(params: Params) -> list[tuple[ModelFile, Settings]]:
+    """The files of both models with their checked settings."""
+    from stance.models import _folder
+
+    found = []
+    for name, stage in zip(_STAGES, _pair(params), strict=True):
+        file = _folder.model_file(stage.kind, f"model.params.{name}.kind")
+        found.append((file, validate(file.Params, stage.params, f"model.params.{name}.params")))
+    return found
 
 
 def _pair(params: Params) -> tuple[Stage, Stage]:

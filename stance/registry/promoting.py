@@ -134,12 +134,15 @@ def _judge(new: Read, old: Read, version: str) -> str:
 
 
 def _data_differs(new: Read, old: Read) -> str:
-    """What differs between the data of two runs, or an empty string."""
+    """What differs between the data of two runs, or an empty string.
+
+    A teacher's file is data where both learnt from one; whether to have a teacher is a choice like that of a model.
+    """
     marks = [read.run.params.get("data.fingerprint") for read in (new, old)]
     if None in marks:
         return "a run that does not tell its data.fingerprint"
     if marks[0] == marks[1]:
-        return ""
+        return _teachers_differ(new, old)
     names = sorted(name for name in new.run.params if name.startswith("data."))
     sizes = [
         f"{name.removeprefix('data.')} {new.run.params[name]} and {old.run.params[name]}"
@@ -147,6 +150,15 @@ def _data_differs(new: Read, old: Read) -> str:
         if name != "data.fingerprint" and old.run.params.get(name, new.run.params[name]) != new.run.params[name]
     ]
     return "; ".join([f"fingerprints {str(marks[0])[:12]} and {str(marks[1])[:12]}", *sizes])
+
+
+def _teachers_differ(new: Read, old: Read) -> str:
+    if any(read.run.params.get("data.teacher", "None") == "None" for read in (new, old)):  # how MLflow keeps none
+        return ""
+    marks = [read.run.params.get("data.teacher_sha256", "None") for read in (new, old)]
+    if "None" in marks:
+        return "a run that does not tell its data.teacher_sha256"
+    return "" if marks[0] == marks[1] else f"teachers' files {marks[0][:12]} and {marks[1][:12]}"
 
 
 def _scores(read: Read) -> Any:

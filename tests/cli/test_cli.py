@@ -1,5 +1,6 @@
 """The commands as a user types them: what they print where, and how they end."""
 
+import hashlib
 import json
 import re
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from subprocess import run as subprocess_run
 from typing import Any
 
+import mlflow
 import pytest
 from click import Command
 from click.testing import CliRunner
@@ -115,6 +117,15 @@ def test_a_model_learns_from_the_file_that_predict_wrote_with_its_teacher(
     taught = ["--set", "model.params.soft_labels=true", "--set", f"data.teacher={said}", "--set", "experiment=aside"]
     done = run("train", "tfidf.yaml", *taught, "--out", str(out))
     assert done.returncode == 0, done.stderr
+    origin = json.loads((out / "model.json").read_text())["origin"]
+    sha256 = hashlib.sha256(Path(said).read_bytes()).hexdigest()
+    assert origin["teacher_sha256"] == sha256
+    uri = f"sqlite:///{project}/experiments/mlflow.db"
+    (logged,) = mlflow.MlflowClient(uri, uri).search_runs(
+        [one.experiment_id for one in mlflow.MlflowClient(uri, uri).search_experiments()],
+        f"params.`data.teacher_sha256` = '{sha256}'",
+    )
+    assert logged.data.params["data.teacher"] == said
     alone = Path("experiments/models/tfidf/weights.safetensors")
     assert (out / "weights.safetensors").read_bytes() != (project / alone).read_bytes()
 
@@ -146,8 +157,8 @@ def test_an_ensemble_of_models_trained_on_the_same_data_is_trained_and_one_of_ot
     done = run("train", str(tmp_path / "both.yaml"), *changed, "--out", str(tmp_path / "others"))
     assert done.returncode == 1
     assert done.stderr == (
-        "Error: model.params.models.0: expected a model trained on data/build/other, got tfidf trained on tiny, other "
-        "or changed data. Train it again.\n"
+        "Error: model.params: saved model 1: expected a model trained on data/build/other, got tfidf trained on tiny, "
+        "other or changed data. Train it again.\n"
     )
 
 

@@ -259,6 +259,31 @@ def test_data_that_is_not_there_fails_its_cell_only(place: Place) -> None:
     )
 
 
+def test_saved_models_are_judged_on_a_split_but_neither_on_folds_nor_on_shares(place: Place, project: Path) -> None:
+    parts = ", ".join(str(project / "experiments/models" / name) for name in ("majority", "tfidf"))
+    ensemble = f"{{kind: ensemble, params: {{models: [{parts}]}}}}"
+    text = f"name: ensemble\ndata: {{path: data/build/tiny}}\nmodel: {ensemble}\n"
+    (place.folder / "ensemble.yaml").write_text(text, encoding="utf-8")
+    name = _small(place, "saved", "ensemble")
+    protocols = "protocols=[split, theatres, leave-one-theatre-out, learning-curve]"
+    done = place.call("experiment", name, "--set", protocols, "--set", "shares=[0.5]")
+    states = {line.split(" ensemble ")[0]: re.split(r"  +", line)[1] for line in done.stdout.splitlines()[1:]}
+    assert states == {
+        "split": "done",
+        "theatres 3": "failed",
+        "leave-one-theatre-out": "failed",
+        "learning-curve 0.5": "failed",
+    }
+    failed = place.runs("saved", "tags.`stance.role` = 'cell' and attributes.status = 'FAILED'")
+    assert [one.data.tags["stance.error"] for one in failed] == [
+        f"model.kind: expected a model that learns from its {part} alone, got ensemble of 2 saved models, which may "
+        "have learnt from more. Take it out, or judge it on a split."
+        for part in ("fold", "fold", "share of the groups")
+    ]
+    planned = place.call("experiment", name, "--set", protocols, "--set", "shares=[0.5]", "--dry-run")
+    assert planned.stdout.count("cannot be done") == 3
+
+
 def _killed_after_the_first_fold(place: Place, name: str) -> None:
     """Run the experiment in a process of its own, and kill it as soon as it tells of a fold."""
     command = [sys.executable, "-m", "stance", "experiment", name]

@@ -77,6 +77,19 @@ def test_a_digest_is_equal_for_equal_settings_only_and_does_not_know_the_experim
     assert len({first, *(_grid(path, change)[1].digest for change in changes)}) == 5
 
 
+def test_another_content_of_the_teachers_file_is_another_digest(write: Write) -> None:
+    overrides = "overrides: [data.teacher=said.csv, model.params.soft_labels=true]"
+    path = write("protocols: [split]", overrides)
+    digests = []
+    for content in (None, "one", "two", "one"):
+        if content is not None:
+            Path("said.csv").write_text(content, encoding="utf-8")
+        (cell,) = _grid(path, "configs=[tfidf.yaml]")
+        digests.append(cell.digest)
+    assert len(set(digests)) == 3
+    assert digests[1] == digests[3]
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

@@ -60,6 +60,26 @@ def test_a_run_that_does_not_tell_its_data_is_refused(tracked: Callable[..., Rea
     )
 
 
+def test_models_of_other_teachers_are_refused(tracked: Callable[..., Read]) -> None:
+    said = {"data.teacher": "said.csv", "data.teacher_sha256": "a" * 64}
+    old = tracked(RIGHT, "a", **said)
+    assert _judge(tracked(RIGHT, "b", **said), old, "3").startswith("Not shown to be worse")
+    assert refusal(tracked(RIGHT, "b", **said | {"data.teacher_sha256": "b" * 64}), old) == (
+        f"{BOTH}: expected models trained on the same data, got teachers' files bbbbbbbbbbbb and aaaaaaaaaaaa. "
+        f"Train one again. {FORCE}"
+    )
+    assert refusal(tracked(RIGHT, "b", **{"data.teacher": "said.csv"}), old) == (
+        f"{BOTH}: expected models trained on the same data, got a run that does not tell its data.teacher_sha256. "
+        f"Train one again. {FORCE}"
+    )
+
+
+def test_a_model_with_a_teacher_may_follow_one_without(tracked: Callable[..., Read]) -> None:
+    taught = tracked(RIGHT, "b", **{"data.teacher": "said.csv", "data.teacher_sha256": "a" * 64})
+    alone = tracked(RIGHT, "a", **{"data.teacher": "None"})
+    assert _judge(taught, alone, "3").startswith("Not shown to be worse")
+
+
 def test_other_statements_are_refused_and_named(tracked: Callable[..., Read]) -> None:
     old = tracked(RIGHT, "a")
     other = replace(old, predictions=replace(old.predictions, ids=("x", *old.predictions.ids[1:])))
