@@ -32,7 +32,8 @@ def teach(examples: Sequence[Example], path: Path, share: float) -> list[Example
     with `teacher_` in front of each, and a row an example at least.
 
     Raises:
-        DataError: the file is missing or damaged, lacks a column or an example, or holds what are no probabilities.
+        DataError: the file is missing or damaged, lacks a column or an example or has one twice, or holds what are no
+            probabilities.
     """
     said = _read(path)
     missing = [example.id for example in examples if example.id not in said]
@@ -58,7 +59,7 @@ def _read(path: Path) -> dict[str, FloatArray]:
         line = int(np.argmin(sound))
         got = f"{rows[line].tolist()} in row {line + 1}"
         raise DataError(problem(path, "probabilities that sum to 1", got, _AGAIN))
-    return dict(zip(map(str, table["id"].to_pylist()), rows, strict=True))
+    return dict(zip(_ids(path, table), rows, strict=True))
 
 
 def _table(path: Path) -> "pa.Table":
@@ -67,12 +68,24 @@ def _table(path: Path) -> "pa.Table":
 
     if not path.is_file():
         raise DataError(problem(path, "a CSV or Parquet file with a teacher's probabilities", "no such file", _AGAIN))
+    # Ids are no numbers, though they may look like some: 007 is not 7.
+    text = csv.ConvertOptions(column_types={"id": pa.string()}, strings_can_be_null=False)
     try:
-        # Not read_table, which takes no file with two columns of one name.
-        return parquet.ParquetFile(path).read() if path.suffix == ".parquet" else csv.read_csv(path)
+        if path.suffix == ".parquet":
+            return parquet.ParquetFile(path).read()  # read_table takes no file with two columns of one name
+        return csv.read_csv(path, convert_options=text)
     except (OSError, pa.ArrowException) as error:
         got = str(error).splitlines()[0]
         raise DataError(problem(path, "a CSV or Parquet file", got, _AGAIN)) from error
+
+
+def _ids(path: Path, table: "pa.Table") -> list[str]:
+    ids = [str(name) for name in table["id"].to_pylist()]
+    first: dict[str, int] = {}
+    for row, name in enumerate(ids, start=1):
+        if first.setdefault(name, row) != row:
+            raise DataError(problem(path, "each id once", f"{name!r} in rows {first[name]} and {row}", _AGAIN))
+    return ids
 
 
 def _columns(path: Path, there: Sequence[str]) -> list[str]:

@@ -99,3 +99,16 @@ def test_a_damaged_parquet_file_is_refused_in_one_line(tmp_path: Path) -> None:
     assert refusal(path).startswith(f"{path}: expected a CSV or Parquet file, got ")
     parquet.write_table(pa.table({"id": ["a"], "p_anti": [None], "p_neutral": ["x"], "p_pro": [[1]]}), path)
     assert refusal(path).startswith(f"{path}: expected numbers in the columns of probabilities, got ")
+
+
+def test_ids_in_csv_are_text_even_where_they_look_like_numbers(tmp_path: Path) -> None:
+    examples = [Example(name, "Never.", "anti", name) for name in ("007", "1e3", "NA")]
+    path = said(tmp_path, "id,p_anti,p_neutral,p_pro", "007,1,0,0", "1e3,0,1,0", "NA,0,0,1")
+    assert [e.soft for e in teach(examples, path, 1.0)] == [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)]
+    path = said(tmp_path, "id,p_anti,p_neutral,p_pro", "007,1,0,0")
+    assert [e.soft for e in teach(examples[:1], path, 1.0)] == [(1.0, 0.0, 0.0)]
+
+
+def test_an_id_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    path = said(tmp_path, HEADER, "a,x,1,0,0", "b,x,1,0,0", "a,x,0,1,0")
+    assert refusal(path) == f"{path}: expected each id once, got 'a' in rows 1 and 3. {AGAIN}"
