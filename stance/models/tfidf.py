@@ -22,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 
 from stance.config import Settings
 from stance.errors import ConfigError, DataError, ModelError, problem
+from stance.models._examples import check_labels, check_votes
 from stance.schema import LABELS, Attribution, Example, FloatArray, Query, label_indices
 
 NgramRange = tuple[Annotated[int, Field(ge=1, le=8)], Annotated[int, Field(ge=1, le=8)]]
@@ -175,7 +176,7 @@ def fit(train: Sequence[Example], validation: Sequence[Example], params: Params,
 
     Raises:
         ConfigError: `target_features` is on, but the data has one target only, or `min_df` leaves no n-gram.
-        DataError: `train` is empty or lacks a label.
+        DataError: `train` is empty, or lacks a label or votes.
     """
     _check(train, params)
     queries = [example.query for example in train]
@@ -218,12 +219,9 @@ def load(folder: Path, params: Params) -> TfIdf:
 
 
 def _check(train: Sequence[Example], params: Params) -> None:
-    missing = sorted(set(LABELS) - {example.label for example in train})
-    if missing:
-        todo = "Add examples, or train on another split."
-        raise DataError(
-            problem("the training split", f"examples of {', '.join(LABELS)}", f"none of {', '.join(missing)}", todo)
-        )
+    check_labels(train)
+    if params.soft_labels:
+        check_votes(train)
     if params.target_features and len({example.target for example in train}) == 1:
         todo = "Set model.params.target_features to false."
         raise ConfigError(problem("model.params.target_features", "data with several targets", "data with one", todo))

@@ -20,6 +20,7 @@ from stance.config import Settings
 from stance.errors import DataError, problem
 from stance.models import _encoder
 from stance.models._batches import loss_weights
+from stance.models._examples import check_labels, check_votes
 from stance.schema import LABELS, Attribution, Example, FloatArray, Query, label_indices
 
 if TYPE_CHECKING:
@@ -193,20 +194,12 @@ def load_export(folder: Path, params: Params, graphs: Path) -> "Model":
 
 
 def _check_data(train: Sequence[Example], validation: Sequence[Example], params: Params) -> None:
-    where = "the training split"
-    missing = sorted(set(LABELS) - {example.label for example in train})
-    if missing:
-        todo = "Add examples, or train on another split."
-        raise DataError(problem(where, f"examples of {', '.join(LABELS)}", f"none of {', '.join(missing)}", todo))
+    check_labels(train)
     if params.patience is not None and not validation:
         todo = "Set model.params.patience to null, or make a validation split."
         raise DataError(problem("the validation split", "examples, as patience is set", "none", todo))
     if params.soft_labels:
-        for example in train:
-            if len(example.soft) != len(LABELS):
-                got = f"{len(example.soft)} in {example.id}"
-                todo = "Build the dataset with votes, or set model.params.soft_labels to false."
-                raise DataError(problem(where, f"{len(LABELS)} shares of votes", got, todo))
+        check_votes(train)
 
 
 def _lesson(tokens: "Tokens", train: Sequence[Example], params: Params, network: "Network") -> "Lesson":

@@ -63,3 +63,52 @@ def test_a_file_that_cannot_teach_is_refused_in_one_line(tmp_path: Path) -> None
     assert refusal(path).startswith(f"{path}: expected numbers in the columns of probabilities, got ")
     path = said(tmp_path, HEADER, "a,x")
     assert refusal(path).startswith(f"{path}: expected a CSV or Parquet file, got ")
+
+
+def test_the_columns_are_there_once_and_all_with_the_prefix_or_none(tmp_path: Path) -> None:
+    path = said(tmp_path, "text,teacher_p_anti,teacher_p_neutral,teacher_p_pro", "x,1,0,0")
+    prefixed = "the columns id, teacher_p_anti, teacher_p_neutral, teacher_p_pro"
+    assert refusal(path) == f"{path}: expected {prefixed}, got no id. {AGAIN}"
+    path = said(tmp_path, "id,teacher_p_anti,teacher_p_neutral", "a,1,0")
+    assert refusal(path) == f"{path}: expected {prefixed}, got no teacher_p_pro. {AGAIN}"
+    path = said(tmp_path, "id,teacher_p_neutral,teacher_p_pro", "a,1,0")
+    assert refusal(path) == f"{path}: expected {prefixed}, got no teacher_p_anti. {AGAIN}"
+    path = said(tmp_path, "id,p_anti,p_neutral,p_pro,p_pro", "a,1,0,0,0", "b,1,0,0,0")
+    once = "each of the columns id, p_anti, p_neutral, p_pro once"
+    assert refusal(path) == f"{path}: expected {once}, got p_pro more than once. {AGAIN}"
+    path = tmp_path / "said.parquet"
+    zero = pa.array([0.0, 0.0])
+    columns = [pa.array(["a", "b"]), pa.array(["a", "b"]), pa.array([1.0, 1.0]), zero, zero]
+    parquet.write_table(pa.Table.from_arrays(columns, ["id", "id", "p_anti", "p_neutral", "p_pro"]), path)
+    assert refusal(path) == f"{path}: expected {once}, got id more than once. {AGAIN}"
+
+
+def test_columns_that_are_not_asked_for_may_stand_twice(tmp_path: Path) -> None:
+    path = said(tmp_path, "id,note,note,p_anti,p_neutral,p_pro", "a,x,y,1,0,0", "b,x,y,0,1,0")
+    assert [e.soft for e in teach(EXAMPLES, path, 1.0)] == [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0)]
+
+
+def test_a_damaged_parquet_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "said.parquet"
+    rows = {"id": [f"{n}" for n in range(1000)], "p_anti": [1.0] * 1000}
+    parquet.write_table(pa.table(rows | {"p_neutral": [0.0] * 1000, "p_pro": [0.0] * 1000}), path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4] + b"\xff" * 300 + whole[304:])
+    assert refusal(path).startswith(f"{path}: expected a CSV or Parquet file, got ")
+    path.write_bytes(whole[:100])
+    assert refusal(path).startswith(f"{path}: expected a CSV or Parquet file, got ")
+    parquet.write_table(pa.table({"id": ["a"], "p_anti": [None], "p_neutral": ["x"], "p_pro": [[1]]}), path)
+    assert refusal(path).startswith(f"{path}: expected numbers in the columns of probabilities, got ")
+
+
+def test_ids_in_csv_are_text_even_where_they_look_like_numbers(tmp_path: Path) -> None:
+    examples = [Example(name, "Never.", "anti", name) for name in ("007", "1e3", "NA")]
+    path = said(tmp_path, "id,p_anti,p_neutral,p_pro", "007,1,0,0", "1e3,0,1,0", "NA,0,0,1")
+    assert [e.soft for e in teach(examples, path, 1.0)] == [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)]
+    path = said(tmp_path, "id,p_anti,p_neutral,p_pro", "007,1,0,0")
+    assert [e.soft for e in teach(examples[:1], path, 1.0)] == [(1.0, 0.0, 0.0)]
+
+
+def test_an_id_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    path = said(tmp_path, HEADER, "a,x,1,0,0", "b,x,1,0,0", "a,x,0,1,0")
+    assert refusal(path) == f"{path}: expected each id once, got 'a' in rows 1 and 3. {AGAIN}"

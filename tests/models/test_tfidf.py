@@ -186,6 +186,18 @@ def test_a_training_split_without_a_label_is_refused(labelled: list[Example]) ->
     )
 
 
+def test_soft_labels_without_votes_are_refused(labelled: list[Example]) -> None:
+    for without in ({labelled[5].id}, {example.id for example in labelled}):
+        train = [replace(example, soft=()) if example.id in without else example for example in labelled]
+        with pytest.raises(DataError) as error:
+            fit(train, soft_labels=True)
+        first = next(example.id for example in train if example.id in without)
+        assert str(error.value) == (
+            f"the training split: expected 3 shares of votes, got 0 in {first}. "
+            "Build the dataset with votes, or set model.params.soft_labels to false."
+        )
+
+
 def test_no_training_examples_are_refused() -> None:
     with pytest.raises(DataError, match="got none of anti, neutral, pro"):
         fit([])
