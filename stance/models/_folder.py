@@ -5,6 +5,7 @@ opened, and a file outside the folder is refused. A folder appears whole or not 
 """
 
 import json
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
@@ -13,7 +14,7 @@ from stance import __version__, plugins
 from stance.atomic import staged, swap
 from stance.config import validate
 from stance.errors import ConfigError, ModelError, problem
-from stance.models import Classifier, ModelFile, _runtime
+from stance.models import Classifier, Model, ModelFile, _runtime
 from stance.schema import LABELS
 
 FORMAT: Final = "stance-model"
@@ -113,6 +114,25 @@ def load(folder: Path, runtime: _runtime.Runtime = "torch") -> Classifier:
     else:  # other numbers come out, if only by a little, so it goes by the fingerprint of the export, which names this
         model, mark = load_export(folder, params, graphs), _sha256(graphs / _runtime.RECORD)
     return Classifier(kind, params, model, float(temperature), tuple(targets), origin, mark)
+
+
+def load_part(folder: Path, prefix: str, kind: str, params: Mapping[str, Any], where: str) -> Model:
+    """Return the model of `kind` whose files in `folder` have `prefix` in front of their names.
+
+    `where` opens a message about `kind` and `params`, which come from a file of `folder`, too.
+
+    Raises:
+        ModelError: there is no such kind, a setting is wrong, or a file of the model.
+    """
+    try:
+        file = model_file(kind, f"{where}.kind")
+        settings = validate(file.Params, params, f"{where}.params")
+    except ConfigError as error:
+        raise ModelError(str(error)) from error
+    with tempfile.TemporaryDirectory() as scratch:
+        for path in folder.glob(f"{prefix}*"):
+            (Path(scratch) / path.name.removeprefix(prefix)).symlink_to(path.resolve())
+        return file.load(Path(scratch), settings)
 
 
 def _is_model(folder: Path) -> bool:

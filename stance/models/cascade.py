@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stance.config import Settings, validate
-from stance.errors import ConfigError, ModelError, problem
+from stance.errors import ModelError, problem
 from stance.models import Model, ModelFile, softmax
 from stance.models._batches import macro_f1
 from stance.schema import Attribution, Example, FloatArray, IntArray, Query, label_indices
@@ -147,15 +147,7 @@ def load(folder: Path, params: Params) -> Cascade:
         raise ModelError(problem(folder / _FACTS, "the facts about a cascade", got, "Train it again.")) from error
     models = []
     for name, stage in zip(_STAGES, _pair(params), strict=True):
-        try:
-            file = _folder.model_file(stage.kind, f"model.params.{name}.kind")
-            settings = validate(file.Params, stage.params, f"model.params.{name}.params")
-        except ConfigError as error:
-            raise ModelError(str(error)) from error
-        with tempfile.TemporaryDirectory() as scratch:
-            for path in folder.glob(f"{name}.*"):
-                (Path(scratch) / path.name.removeprefix(f"{name}.")).symlink_to(path.resolve())
-            models.append(file.load(Path(scratch), settings))
+        models.append(_folder.load_part(folder, f"{name}.", stage.kind, stage.params, f"model.params.{name}"))
     return Cascade(models[0], models[1], facts.temperatures, facts.threshold)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stance.config import Settings, validate
+from stance.config import Settings
 from stance.errors import ConfigError, ModelError, problem
 from stance.models import Model, softmax
 from stance.models import load as load_classifier
@@ -124,9 +124,5 @@ def load(folder: Path, params: Params) -> Ensemble:
     models = []
     for number, part in enumerate(facts.parts):
         where = f"{folder / _FACTS}: parts.{number}"
-        file = _folder.model_file(part.kind, where)
-        with tempfile.TemporaryDirectory() as scratch:
-            for path in folder.glob(f"{number}.*"):
-                (Path(scratch) / path.name.removeprefix(f"{number}.")).symlink_to(path.resolve())
-            models.append(file.load(Path(scratch), validate(file.Params, part.params, where)))
+        models.append(_folder.load_part(folder, f"{number}.", part.kind, part.params, where))
     return Ensemble(facts.parts, models)

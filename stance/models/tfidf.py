@@ -199,18 +199,21 @@ def load(folder: Path, params: Params) -> TfIdf:
     """
     try:
         vocabulary: dict[str, list[str]] = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+        if not all(isinstance(ngram, str) for ngrams in vocabulary.values() for ngram in ngrams):
+            raise TypeError("an n-gram that is no text")
         arrays: dict[str, Any] = load_file(folder / "weights.safetensors")
         vectorizers = _vectorizers(params)
         for family, vectorizer in vectorizers.items():
             vectorizer.vocabulary = {ngram: column for column, ngram in enumerate(vocabulary[family])}
             vectorizer.idf_ = arrays[f"idf.{family}"]
         model = TfIdf(vectorizers, arrays["weights"], arrays["intercepts"])
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
         raise ModelError(
             problem(folder, "a TF-IDF model", f"{type(error).__name__}: {error}", "Train it again.")
         ) from error
     rows = sum(len(ngrams) for ngrams in vocabulary.values())
-    if not (np.isfinite(model.weights).all() and np.isfinite(model.intercepts).all()):
+    idf = [vectorizer.idf_ for vectorizer in vectorizers.values()]
+    if not all(np.isfinite(array).all() for array in (model.weights, model.intercepts, *idf)):
         raise ModelError(problem(folder, "finite weights", "others", "Train it again."))
     if model.weights.shape != (rows, len(LABELS)) or model.intercepts.shape != (len(LABELS),):
         got = f"weights {model.weights.shape} and intercepts {model.intercepts.shape}"

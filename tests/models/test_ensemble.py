@@ -1,6 +1,8 @@
 """Saved models vote."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,6 +55,25 @@ def test_damaged_facts_are_refused(folders: tuple[Path, ...], tmp_path: Path) ->
     (tmp_path / "ensemble.json").write_text('{"parts": []}')
     with pytest.raises(ModelError, match="expected the parts of an ensemble, got "):
         ensemble.load(tmp_path, ensemble.Params(models=folders))
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"kind": "lstm"}, "0.kind: expected one of "),
+        ({"params": {"C": 0}}, "0.params: C: expected greater than 0, got 0. Change it."),
+    ],
+)
+def test_parts_that_cannot_be_are_refused(
+    folders: tuple[Path, ...], tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    ensemble.fit([], [], ensemble.Params(models=folders), 0).save(tmp_path)
+    path = tmp_path / "ensemble.json"
+    first, second = json.loads(path.read_text(encoding="utf-8"))["parts"]
+    path.write_text(json.dumps({"parts": [first | change, second]}), encoding="utf-8")
+    with pytest.raises(ModelError) as caught:
+        ensemble.load(tmp_path, ensemble.Params(models=folders))
+    assert str(caught.value).startswith(f"{path}: parts.{message}")
 
 
 def test_the_parts_tell_where_they_came_from(folders: tuple[Path, ...]) -> None:

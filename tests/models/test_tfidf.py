@@ -246,6 +246,13 @@ Spoil = Callable[[dict[str, Any], dict[str, Any]], object]
         (lambda v, a: v["word"].append("new"), "expected a TF-IDF model, got ValueError: idf length = "),
         (lambda v, a: v["word"].append(v["word"][0]), "expected a TF-IDF model, got ValueError: Vocabulary"),
         (lambda v, a: v.update(word=5), "expected a TF-IDF model, got TypeError: 'int' object is not iterable."),
+        (lambda v, a: v.update(more=5), "expected a TF-IDF model, got TypeError: 'int' object is not iterable."),
+        (
+            lambda v, a: v["word"].__setitem__(0, 5),
+            "expected a TF-IDF model, got TypeError: an n-gram that is no text.",
+        ),
+        (lambda v, a: v["char"].__setitem__(0, None), "expected a TF-IDF model, got TypeError: an n-gram that is no"),
+        (lambda v, a: a.update({"idf.char": a["idf.char"] * np.nan}), "expected finite weights, got others."),
         (lambda v, a: v.update(more=["x"]), "expected weights ("),
         (lambda v, a: a.update(weights=a["weights"][:, :2].copy()), "expected weights ("),
         (lambda v, a: a.update(weights=a["weights"] * np.nan), "expected finite weights, got others."),
@@ -263,6 +270,23 @@ def test_a_damaged_model_is_refused(labelled: list[Example], tmp_path: Path, spo
         tfidf.load(tmp_path, tfidf.Params())
     assert str(error.value).startswith(f"{tmp_path}: {message}")
     assert str(error.value).endswith(" Train it again.")
+
+
+@pytest.mark.parametrize(
+    ("content", "got"),
+    [
+        ("[" * 100_000, "RecursionError: maximum recursion depth exceeded"),
+        ("[]", "AttributeError: 'list' object has no"),
+    ],
+)
+def test_a_vocabulary_that_is_none_is_refused(labelled: list[Example], tmp_path: Path, content: str, got: str) -> None:
+    fit(labelled).save(tmp_path)
+    (tmp_path / "vocabulary.json").write_text(content)
+    with pytest.raises(ModelError) as error:
+        tfidf.load(tmp_path, tfidf.Params())
+    assert str(error.value).startswith(f"{tmp_path}: expected a TF-IDF model, got {got}")
+    assert str(error.value).endswith(" Train it again.")
+    assert "\n" not in str(error.value)
 
 
 def test_weights_that_are_no_safetensors_are_refused(labelled: list[Example], tmp_path: Path) -> None:
