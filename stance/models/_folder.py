@@ -7,6 +7,7 @@ opened, and a file outside the folder is refused. A folder appears whole or not 
 import json
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -108,11 +109,12 @@ def load(folder: Path, runtime: _runtime.Runtime = "torch") -> Classifier:
         raise ModelError(problem(where, "a mapping as origin", repr(origin), "Train the model again."))
     mark = fingerprint(folder)
     load_export = getattr(module, "load_export", None)
-    graphs = _runtime.chosen(folder, runtime, mark, able=load_export is not None)
-    if graphs is None or load_export is None:
+    read = None if load_export is None else partial(load_export, folder, params)
+    found = _runtime.chosen(folder, runtime, mark, read)
+    if found is None:
         model = module.load(folder, params)
     else:  # other numbers come out, if only by a little, so it goes by the fingerprint of the export, which names this
-        model, mark = load_export(folder, params, graphs), _sha256(graphs / _runtime.RECORD)
+        model, mark = found[0], _sha256(found[1] / _runtime.RECORD)
     return Classifier(kind, params, model, float(temperature), tuple(targets), origin, mark)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as raised
 
 from stance.errors import ModelError, problem
 from stance.models import _tokens
@@ -27,6 +28,22 @@ with 2 MB of cache); and the smaller a batch, the fewer texts it takes to keep a
 _SLOWER: Final = ("SkipLayerNormFusion", "BiasGeluFusion")
 """Fusions of ONNX Runtime that cost more than they save (1.32, MiniLM, 2,000 tokens, one core): skip and layer norm
 take 56 ms fused and about 12 apart, bias and GELU 30 and about 20, of 177 ms for the whole 8-bit graph without them."""
+
+
+_UNREADABLE: Final = (
+    raised.EPFail,
+    raised.Fail,
+    raised.InvalidArgument,
+    raised.InvalidGraph,
+    raised.InvalidProtobuf,
+    raised.NoModel,
+    raised.NoSuchFile,
+    raised.NotImplemented,
+    raised.RuntimeException,
+    RuntimeError,
+    ValueError,
+)
+"""What ONNX Runtime raises for a graph; its own classes have no parent but Exception."""
 
 
 class Compiled:
@@ -106,8 +123,8 @@ def sessions(graphs: Path, members: int, max_tokens: int) -> list[Any]:
                     path, options, providers=["CPUExecutionProvider"], disabled_optimizers=list(_SLOWER)
                 )
             )
-        except (RuntimeError, ValueError) as error:
-            todo = "Export it again with this version of ONNX Runtime: stance export"
+        except _UNREADABLE as error:
+            todo = "Export it again with this version of ONNX Runtime: stance export --replace"
             raise ModelError(problem(path, "a graph that ONNX Runtime reads", str(error), todo)) from error
     return made
 

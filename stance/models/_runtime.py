@@ -7,8 +7,9 @@ damaged, or of other weights than those beside it, is never used.
 
 import hashlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 Exported: TypeAlias = Literal["onnx", "onnx-int8"]
 Runtime: TypeAlias = Literal["auto", "torch", "onnx", "onnx-int8"]
+
+Loaded = TypeVar("Loaded")
 
 RUNTIMES: Final[tuple[Runtime, ...]] = get_args(Runtime)
 FASTEST_FIRST: Final[tuple[Exported, ...]] = ("onnx-int8", "onnx")
@@ -73,32 +76,34 @@ def place(folder: Path, runtime: Exported) -> Path:
     return folder / FOLDER / runtime
 
 
-def chosen(folder: Path, runtime: Runtime, model: str, able: bool) -> Path | None:
-    """Return the checked folder of the export that `runtime` means, or None where the model computes itself.
+def chosen(
+    folder: Path, runtime: Runtime, model: str, read: Callable[[Path], Loaded] | None
+) -> tuple[Loaded, Path] | None:
+    """Return the export that `runtime` means and its checked folder, or None where the model computes itself.
 
-    `model` is the fingerprint of the model in `folder`, `able` says whether its kind can be exported at all. `auto` is
-    the fastest export that is there, and passes over one that cannot be used, with a warning.
+    `model` is the fingerprint of the model in `folder`, `read` loads an export from its folder, and is None where that
+    kind of model cannot be exported. `auto` is the fastest export that is there, and passes over one that cannot be
+    used, with a warning.
 
     Raises:
         ConfigError: the kind of model has no such runtime.
-        ModelError: the export is missing, damaged, or made from other weights.
+        ModelError: the export is missing, damaged, unreadable, or made from other weights.
     """
-    if runtime == "torch" or (runtime == "auto" and not able):
+    if runtime == "torch" or (runtime == "auto" and read is None):
         return None
-    if not able:
+    if read is None:
         todo = "Leave --runtime out."
         raise ConfigError(problem(f"--runtime {runtime}", "a model of kind transformer", f"{folder}", todo))
     if runtime != "auto":
         verify(folder, runtime, model)
-        return place(folder, runtime)
+        return read(place(folder, runtime)), place(folder, runtime)
     for name in FASTEST_FIRST:
         if place(folder, name).exists():
             try:
                 verify(folder, name, model)
+                return read(place(folder, name)), place(folder, name)
             except ModelError as error:
                 logger.warning("%s Until then torch is used.", error)
-            else:
-                return place(folder, name)
     return None
 
 

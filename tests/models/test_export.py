@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from click.testing import CliRunner
 
@@ -203,6 +204,59 @@ def test_auto_passes_over_a_damaged_export_and_says_so(folder: Path, caplog: pyt
         f"{folder}/runtime/onnx/member-1.onnx: expected the size and SHA-256 in runtime.json, got others. "
         f"Export it again: stance export {folder} --runtime onnx Until then torch is used."
     ]
+
+
+def unknown_operator(graph: Any) -> None:
+    graph.graph.node[0].op_type, graph.graph.node[0].domain = "Unheard", "com.microsoft"
+    graph.opset_import.add(domain="com.microsoft", version=1)
+
+
+def foreign_opset(graph: Any) -> None:
+    graph.opset_import[0].version = 99
+
+
+def foreign_version(graph: Any) -> None:
+    graph.ir_version = 99
+
+
+def nothing(graph: Any) -> None:
+    graph.Clear()
+
+
+def rewrite(folder: Path, runtime: str, spoil: Callable[[Any], None]) -> Path:
+    """Change a graph and list it as it is then: as made by another version of the programs."""
+    path = folder / "runtime" / runtime / "member-1.onnx"
+    graph = onnx.load(path)
+    spoil(graph)
+    onnx.save(graph, path)
+    record = path.with_name("runtime.json")
+    listed = json.loads(record.read_text(encoding="utf-8"))
+    listed["files"][path.name] = _runtime.describe(path).model_dump()
+    record.write_text(json.dumps(listed), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("spoil", [unknown_operator, foreign_opset, foreign_version, nothing])
+def test_a_graph_that_onnx_runtime_cannot_read_is_refused_by_name_and_passed_over_by_auto(
+    folder: Path, spoil: Callable[[Any], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.rmtree(folder / "runtime/onnx-int8")
+    path = rewrite(folder, "onnx", spoil)
+    with pytest.raises(ModelError) as caught:
+        load(folder, "onnx")
+    message = str(caught.value)
+    assert message.startswith(f"{path}: expected a graph that ONNX Runtime reads, got [ONNXRuntimeError] : ")
+    assert message.endswith(" Export it again with this version of ONNX Runtime: stance export --replace")
+    assert "\n" not in message
+    found = load(folder, "auto")
+    assert isinstance(found.model, Transformer)
+    assert found.fingerprint == load(folder).fingerprint
+    assert caplog.messages == [f"{message} Until then torch is used."]
+
+
+def test_auto_takes_the_next_export_where_the_fastest_cannot_be_read(folder: Path) -> None:
+    rewrite(folder, "onnx-int8", foreign_version)
+    assert load(folder, "auto").fingerprint == load(folder, "onnx").fingerprint
 
 
 def test_an_export_of_a_model_that_was_trained_again_is_stale(
