@@ -18,6 +18,7 @@ from stance import dataset
 from stance.schema import LABELS, label_indices
 
 ROOT = Path(__file__).parents[2]
+LOTS = ((6, 9), (10, 17), (18, 25), (26, 33))
 
 
 def main() -> None:
@@ -44,7 +45,7 @@ def main() -> None:
 
 def _lot(name: str) -> str:
     number = int(name.split("-")[1])
-    return next(f"inv-{low} to inv-{high}" for low, high in ((6, 9), (10, 17), (18, 25)) if low <= number <= high)
+    return next(f"inv-{low} to inv-{high}" for low, high in LOTS if low <= number <= high)
 
 
 if __name__ == "__main__":
