@@ -48,7 +48,7 @@ class Params(Settings):
     pooling: Literal["mean", "cls", "max"] = Field("mean", description="how token vectors become one of the text")
     dropout: float = Field(0.1, ge=0, lt=1, description="share of the text vector dropped before the head")
     encoder_dropout: float | None = Field(
-        None, ge=0, lt=1, description="dropout inside the encoder; null keeps its own, 0 trains a third faster"
+        None, ge=0, lt=1, description="dropout inside the encoder; null keeps its own, 0 trains faster"
     )
     frozen_layers: int | Literal["all"] = Field(
         0, description="keep the embeddings and the first n layers as pretrained; all trains the head only"
