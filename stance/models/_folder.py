@@ -1,7 +1,8 @@
 """A classifier on disk: `model.json` beside the model's own files, which it lists with size and SHA-256.
 
 Nothing here can run code: JSON and safetensors are read as data, every file is checked against the list before it is
-opened, and a file outside the folder is refused. A folder appears whole or not at all.
+opened, and a file outside the folder or one of these two kinds that is not listed is refused. A folder appears whole
+or not at all.
 """
 
 import json
@@ -227,6 +228,10 @@ def _check_files(folder: Path, files: object) -> None:
         if stated != size or facts != {"bytes": size, "sha256": _sha256(path)}:
             todo = "The file was changed or damaged: train or copy it again."
             raise ModelError(problem(path, "the size and SHA-256 in model.json", "others", todo))
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in _DATA and path.name not in files and path.name != MANIFEST and not path.is_dir():
+            todo = "Remove it, or do not trust this model."
+            raise ModelError(problem(path, f"only files that {MANIFEST} lists", "another", todo))
 
 
 def _sha256(path: Path) -> str:

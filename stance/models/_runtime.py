@@ -130,6 +130,9 @@ def verify(folder: Path, runtime: Exported, model: str) -> Record:
         inside = file.parent == path.parent and not file.is_symlink() and file.is_file()
         if not inside or facts != describe(file):
             raise ModelError(problem(file, f"the size and SHA-256 in {RECORD}", "others", todo))
+    for file in sorted(path.parent.iterdir()):  # of any kind, as a graph may keep its weights in another file
+        if file.name not in record.files and file != path:
+            raise ModelError(problem(file, f"only files that {RECORD} lists", "another", todo))
     return record
 
 

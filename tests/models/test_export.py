@@ -147,6 +147,14 @@ def link_graph(folder: Path) -> None:
     path.symlink_to(folder / "elsewhere.onnx")
 
 
+def list_no_graph(folder: Path) -> None:
+    change(folder, files={})
+
+
+def add_a_file(folder: Path) -> None:
+    (folder / "runtime/onnx/member-1.onnx.data").write_bytes(b"")
+
+
 def name_a_file_outside(folder: Path) -> None:
     change(folder, files={"../../model.json": {"bytes": 1, "sha256": "0"}})
 
@@ -162,6 +170,8 @@ def change(folder: Path, **changes: Any) -> None:
         (spoil_graph, "/member-1.onnx", "the size and SHA-256 in runtime.json", "others"),
         (lose_graph, "/member-0.onnx", "the size and SHA-256 in runtime.json", "others"),
         (link_graph, "/member-0.onnx", "the size and SHA-256 in runtime.json", "others"),
+        (list_no_graph, "/member-0.onnx", "only files that runtime.json lists", "another"),
+        (add_a_file, "/member-1.onnx.data", "only files that runtime.json lists", "another"),
         (name_a_file_outside, "/../../model.json", "the size and SHA-256 in runtime.json", "others"),
         (
             lambda f: change(f, model="0" * 64),

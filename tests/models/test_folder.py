@@ -196,6 +196,26 @@ def test_a_file_that_is_not_the_listed_one_is_refused(saved: Path, facts: object
     )
 
 
+@pytest.mark.parametrize("name", ["majority.json", "more.safetensors", "0.JSON"])
+def test_a_file_that_is_not_listed_is_refused(saved: Path, name: str) -> None:
+    if name == "majority.json":
+        change(saved, files={})
+    else:
+        (saved / name).write_bytes(b"{}")
+    assert refusal(saved) == (
+        f"{saved}/{name}: expected only files that model.json lists, got another. "
+        "Remove it, or do not trust this model."
+    )
+
+
+def test_what_no_model_reads_may_lie_beside_its_files(saved: Path) -> None:
+    for name in ("README.md", "calibration.png", ".DS_Store"):
+        (saved / name).write_bytes(b"anything")
+    (saved / "runtime" / "onnx").mkdir(parents=True)
+    (saved / "runtime" / "onnx" / "runtime.json").write_bytes(b"{}")
+    assert load(saved).kind == "majority"
+
+
 def test_a_symbolic_link_is_refused_even_to_the_same_bytes(saved: Path) -> None:
     (saved / "majority.json").rename(saved.parent / "elsewhere.json")
     (saved / "majority.json").symlink_to(saved.parent / "elsewhere.json")
