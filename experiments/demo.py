@@ -18,38 +18,32 @@ from stance.schema import LABELS, Example, Prediction
 SEEDS = Path("data/annotations/seeds.jsonl")
 MODELS = Path("experiments/models")
 PAGE = Path("experiments/demo/seeds.html")
-SHOWN = ("transformer", "tfidf")
-"""Kinds of model in the order of their columns; the first that is there is the one drawn on the page."""
+SHOWN = ("minilm", "tfidf")
+"""The models in the order of their columns; the first is the one drawn on the page."""
 COLOURS = {"anti": "red", "neutral": "bright_black", "pro": "green"}
 
 
 def main() -> None:
     """Score, print and write."""
     examples = read_examples(SEEDS, {})
-    predictors = {kind: found for kind in SHOWN for found in _predictors(kind)}
-    answers = {kind: p.predict([example.text for example in examples]) for kind, p in predictors.items()}
+    predictors = {name: Predictor.load(MODELS / name) for name in SHOWN}
+    answers = {name: p.predict([example.text for example in examples]) for name, p in predictors.items()}
     console = Console()
     console.print(_table(examples, answers))
-    for kind, predictions in answers.items():
+    for name, predictions in answers.items():
         right = sum(p is not None and p.label == e.label for p, e in zip(predictions, examples, strict=True))
-        console.print(f"{kind}: {right} of {len(examples)} as annotated.")
+        console.print(f"{name}: {right} of {len(examples)} as annotated.")
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(_page(examples, answers), encoding="utf-8")
     console.print(f"The same as a page to look at: {PAGE}", soft_wrap=True)
-
-
-def _predictors(kind: str) -> list[Predictor]:
-    folders = [folder for folder in sorted(MODELS.glob("*")) if (folder / "model.json").is_file()]
-    found = [Predictor.load(folder) for folder in folders]
-    return [predictor for predictor in found if predictor.classifier.kind == kind][:1]
 
 
 def _table(examples: Sequence[Example], answers: Mapping[str, Sequence[Prediction | None]]) -> Table:
     table = Table(title="The two seed articles", caption="p: probability of the label given", show_lines=True)
     table.add_column("who: what", ratio=1)
     table.add_column("annotated")
-    for kind in answers:
-        table.add_column(f"{kind}\nlabel   p")
+    for name in answers:
+        table.add_column(f"{name}\nlabel   p")
     for number, example in enumerate(examples):
         cells = [_cell(predictions[number]) for predictions in answers.values()]
         annotated = f"[{COLOURS[example.label]}]{example.label}[/]"
