@@ -59,10 +59,10 @@ def _cell(prediction: Prediction | None) -> str:
 
 
 def _page(examples: Sequence[Example], answers: Mapping[str, Sequence[Prediction | None]]) -> str:
-    heads = "".join(f"<th scope=col>{escape(kind)}</th>" for kind in answers)
+    heads = "".join(f"<th scope=col>{escape(name)}</th>" for name in answers)
     rows = []
     for number, example in enumerate(examples):
-        bars = "".join(f'<td data-label="{escape(kind)}">{_bar(p[number])}</td>' for kind, p in answers.items())
+        bars = "".join(f'<td data-label="{escape(name)}">{_bar(p[number])}</td>' for name, p in answers.items())
         rows.append(
             f"<tr><td>{escape(example.speaker or '')}<small>{escape(example.kind or '')}</small></td>"
             f"<td class=quote>{escape(example.text)}</td>"

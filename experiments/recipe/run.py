@@ -34,7 +34,7 @@ from stance.dataset.teacher import teach
 from stance.errors import ConfigError, problem
 from stance.evaluation import scores
 from stance.schema import LABELS, Example, FloatArray, IntArray, label_indices
-from stance.training import RunConfig, fit_examples, read_run, weigh
+from stance.training import RunConfig, check_learns_alone, fit_examples, read_run, weigh
 
 RESAMPLES = 2000
 CACHE = Path(__file__).parent / "cache"
@@ -108,6 +108,7 @@ def _by_hand(
     definition: Definition, config: RunConfig, examples: Sequence[Example], taught: bool
 ) -> tuple[list[Example], FloatArray]:
     """Cross-validate as `cross_validate` does, over the folds that are wanted and with a teacher for each."""
+    check_learns_alone(config, "fold")
     asked: list[Example] = []
     answers = []
     for fold in _folds(definition, examples):

@@ -73,7 +73,8 @@ def _table(path: Path) -> "pa.Table":
     try:
         if path.suffix == ".parquet":
             return parquet.ParquetFile(path).read()  # read_table takes no file with two columns of one name
-        return csv.read_csv(path, convert_options=text)
+        # Files that stance predict writes hold the texts, too, and these may have lines.
+        return csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=text)
     except (OSError, pa.ArrowException) as error:
         got = str(error).splitlines()[0]
         raise DataError(problem(path, "a CSV or Parquet file", got, _AGAIN)) from error

@@ -83,9 +83,10 @@ class Compiled:
 
     def save(self, folder: Path) -> None:
         """Copy the files of the model itself; an export is made anew where it is wanted."""
-        for path in self.folder.iterdir():
-            if path.is_file() and path.name != "model.json":
-                shutil.copyfile(path, folder / path.name)
+        from stance.models import _folder
+
+        for name in _folder.read_manifest(self.folder)["files"]:
+            shutil.copyfile(self.folder / name, folder / name)
 
 
 def load(folder: Path, params: "Params", graphs: Path) -> Compiled:

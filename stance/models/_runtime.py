@@ -103,7 +103,7 @@ def chosen(
                 verify(folder, name, model)
                 return read(place(folder, name)), place(folder, name)
             except ModelError as error:
-                logger.warning("%s Until then torch is used.", error)
+                logger.warning("%s Until then it is passed over.", error)
     return None
 
 

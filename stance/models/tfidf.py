@@ -149,8 +149,8 @@ class TfIdf:
         if vectorizer.sublinear_tf:
             counts.data = 1 + np.log(counts.data)
         counts.data *= np.repeat(vectorizer.idf_, np.diff(counts.indptr))
-        lengths = np.sqrt(np.bincount(counts.indices, counts.data**2, minlength=len(rows)))
-        counts.data /= lengths[counts.indices]
+        norms = np.sqrt(np.bincount(counts.indices, counts.data**2, minlength=len(rows)))
+        counts.data /= norms[counts.indices]
         return counts
 
     def explain(self, query: Query, label: int) -> list[Attribution]:

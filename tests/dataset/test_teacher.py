@@ -109,6 +109,13 @@ def test_ids_in_csv_are_text_even_where_they_look_like_numbers(tmp_path: Path) -
     assert [e.soft for e in teach(examples[:1], path, 1.0)] == [(1.0, 0.0, 0.0)]
 
 
+def test_texts_of_several_lines_in_a_large_csv_are_no_rows(tmp_path: Path) -> None:
+    text = "a line,\n" * 50
+    rows = [f'x{n},"{text}",1,0,0' for n in range(9_000)]
+    path = said(tmp_path, HEADER, *rows, "a,x,0,0,1", "b,x,0,1,0")
+    assert [e.soft for e in teach(EXAMPLES, path, 1.0)] == [(0.0, 0.0, 1.0), (0.0, 1.0, 0.0)]
+
+
 def test_an_id_that_stands_twice_is_refused(tmp_path: Path) -> None:
     path = said(tmp_path, HEADER, "a,x,1,0,0", "b,x,1,0,0", "a,x,0,1,0")
     assert refusal(path) == f"{path}: expected each id once, got 'a' in rows 1 and 3. {AGAIN}"

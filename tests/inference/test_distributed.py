@@ -27,7 +27,7 @@ SENTENCES = (
     "place de la ville, où ses partisans étaient venus nombreux",
 )
 OPTIONS = {"language": "en", "min_confidence": 0.45, "part_rows": 40, "batch_rows": 16}
-needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason='needs Ray: pip install "stance[ray]"')
+needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs Ray, the extra ray")
 
 
 @pytest.fixture(scope="module")

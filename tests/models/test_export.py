@@ -117,6 +117,13 @@ def test_an_exported_model_explains_as_torch_does(exported: Path) -> None:
     np.testing.assert_allclose([a.weight for a in found], [a.weight for a in wanted], atol=1e-3)
 
 
+def test_what_lies_beside_a_model_is_not_saved_with_it(folder: Path, tmp_path: Path) -> None:
+    (folder / "README.md").write_bytes(b"not of the model")
+    save(load(folder, "onnx"), tmp_path / "copy")
+    names = {path.name for path in folder.iterdir() if path.is_file()} - {"README.md"}
+    assert {path.name for path in (tmp_path / "copy").iterdir()} == names
+
+
 def test_a_model_loaded_from_an_export_is_saved_as_the_model_that_it_is(exported: Path, tmp_path: Path) -> None:
     save(load(exported, "onnx"), tmp_path / "copy")
     assert load(tmp_path / "copy").fingerprint == load(exported).fingerprint
@@ -212,7 +219,7 @@ def test_auto_passes_over_a_damaged_export_and_says_so(folder: Path, caplog: pyt
         assert isinstance(load(folder, "auto").model, Transformer)
     assert caplog.messages == [
         f"{folder}/runtime/onnx/member-1.onnx: expected the size and SHA-256 in runtime.json, got others. "
-        f"Export it again: stance export {folder} --runtime onnx Until then torch is used."
+        f"Export it again: stance export {folder} --runtime onnx Until then it is passed over."
     ]
 
 
@@ -261,7 +268,7 @@ def test_a_graph_that_onnx_runtime_cannot_read_is_refused_by_name_and_passed_ove
     found = load(folder, "auto")
     assert isinstance(found.model, Transformer)
     assert found.fingerprint == load(folder).fingerprint
-    assert caplog.messages == [f"{message} Until then torch is used."]
+    assert caplog.messages == [f"{message} Until then it is passed over."]
 
 
 def test_auto_takes_the_next_export_where_the_fastest_cannot_be_read(folder: Path) -> None:
