@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from stance.errors import StanceError
 
@@ -45,6 +46,13 @@ class Group(click.Group):
             # The reader of standard output has gone (head, less): nothing is left to say, and nobody to say it to.
             sys.stdout = None
             ctx.exit(1)
+
+
+def given(*names: str) -> list[str]:
+    """Which of the running command's options were typed, of those with the given names of parameters, as typed."""
+    here = click.get_current_context()
+    typed = [name for name in names if here.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    return [option.opts[0] for option in here.command.params if option.name in typed]
 
 
 def default_model() -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from stance.cli._shared import MODELS, Command, default_model, load_classifier, runtime_option
+from stance.cli._shared import MODELS, Command, default_model, given, load_classifier, runtime_option
 from stance.errors import ConfigError, problem
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def evaluate(
     from stance import training
     from stance.evaluation import decided_table, table, write_plots
 
+    _refuse_without_effect(behaviour, file is not None)
     if behaviour:
         _evaluate_behaviour(model, runtime, suite, as_json)
         return
@@ -146,6 +147,17 @@ def evaluate(
         for name, evaluation in evaluations.items():
             for path in write_plots(evaluation, plots / Path(name).stem, name):
                 click.echo(f"Wrote {path}", err=True)
+
+
+def _refuse_without_effect(behaviour: bool, file: bool) -> None:
+    """Refuse what was typed and would be ignored."""
+    columns = ("text_column", "label_column", "group_column")
+    if behaviour and (others := given("splits", "data", "file", *columns, "plots", "min_confidence")):
+        raise ConfigError(problem("--behaviour", f"no {others[0]} beside it", "both", "Give one of them."))
+    if not behaviour and given("suite"):
+        raise ConfigError(problem("--suite", "--behaviour beside it", "none", "Add --behaviour."))
+    if not file and (others := given(*columns)):
+        raise ConfigError(problem(others[0], "--data beside it", "none", "Add --data FILE."))
 
 
 def _judged(

@@ -316,6 +316,20 @@ def test_evaluate_refuses_a_file_beside_a_split(run: Run) -> None:
     assert done.stderr == "Error: --data: expected no --split and no --dataset beside it, got both. Give one of them.\n"
 
 
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (["--behaviour", "--plots", "p"], "--behaviour: expected no --plots beside it, got both. Give one of them."),
+        (["--behaviour", "--split", "test"], "--behaviour: expected no --split beside it, got both. Give one of them."),
+        (["--suite", "s"], "--suite: expected --behaviour beside it, got none. Add --behaviour."),
+        (["--label-column", "l"], "--label-column: expected --data beside it, got none. Add --data FILE."),
+    ],
+)
+def test_evaluate_refuses_an_option_that_would_have_no_effect(run: Run, options: list[str], error: str) -> None:
+    done = run("evaluate", "experiments/models/majority", *options)
+    assert (done.returncode, done.stderr) == (1, f"Error: {error}\n")
+
+
 def test_evaluate_writes_plots(run: Run, tmp_path: Path) -> None:
     done = run("evaluate", "experiments/models/tfidf", "--split", "test", "--plots", str(tmp_path))
     assert done.returncode == 0, done.stderr
