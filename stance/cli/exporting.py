@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_CALIBRATION: Final = 192
+_CALIBRATION: Final = 512
 """Statements that the scales of 8-bit numbers are set on, evenly from the training split."""
 
 

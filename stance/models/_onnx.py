@@ -102,32 +102,31 @@ def load(folder: Path, params: "Params", graphs: Path) -> Compiled:
 
 
 def sessions(graphs: Path, members: int, max_tokens: int) -> list[Any]:
-    """Return a session for each member whose graph stands in `graphs`, for texts of at most `max_tokens` tokens.
+    """Return a session for each member whose graph stands in the folder `graphs`, see `session`."""
+    return [session(graphs / graph_file(number), max_tokens) for number in range(members)]
+
+
+def session(graph: Path, max_tokens: int) -> Any:
+    """Return a session of the file `graph`, for texts of at most `max_tokens` tokens.
 
     It computes on the thread that calls it, and may be called by several at once: batches side by side leave no thread
     waiting, as the parts of one batch do.
 
     Raises:
-        ModelError: ONNX Runtime cannot read a graph.
+        ModelError: ONNX Runtime cannot read the graph.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3  # errors only
     # Memory kept for the next batch saves a tenth of the time, but what one long text takes must not stay taken.
     options.enable_cpu_mem_arena = max_tokens <= TOKENS_AT_ONCE
-    made = []
-    for number in range(members):
-        path = graphs / graph_file(number)
-        try:
-            made.append(
-                ort.InferenceSession(
-                    path, options, providers=["CPUExecutionProvider"], disabled_optimizers=list(_SLOWER)
-                )
-            )
-        except _UNREADABLE as error:
-            todo = "Export it again with this version of ONNX Runtime: stance export --replace"
-            raise ModelError(problem(path, "a graph that ONNX Runtime reads", str(error), todo)) from error
-    return made
+    try:
+        return ort.InferenceSession(
+            graph, options, providers=["CPUExecutionProvider"], disabled_optimizers=list(_SLOWER)
+        )
+    except _UNREADABLE as error:
+        todo = "Export it again with this version of ONNX Runtime: stance export --replace"
+        raise ModelError(problem(graph, "a graph that ONNX Runtime reads", str(error), todo)) from error
 
 
 def graph_file(number: int) -> str:

@@ -90,10 +90,21 @@ def test_factors_take_the_error_of_an_input_with_a_few_large_numbers(
         assert errors[0] < errors[1] / 2
 
 
-def test_the_worst_product_comes_first(graph: Path) -> None:
-    plan = _quantise.planned(graph, _quantise.watch(graph, [inputs(outlier=100)]))
-    assert [product.name for product in plan] == ["wide", "narrow"]
-    assert plan[0].error > plan[1].error
+@pytest.mark.parametrize(("output", "first"), [(0, "wide"), (1, "narrow")])
+def test_the_product_that_changes_the_answers_most_comes_first(graph: Path, output: int, first: str) -> None:
+    given = inputs(outlier=1)
+    plan = _quantise.planned(graph, _quantise.watch(graph, [given]))
+    asked = []
+
+    def answer(path: Path) -> Any:
+        asked.append(path)
+        return answers(path, given)[output]
+
+    ordered = _quantise.worst_first(graph, plan, answer)
+    assert ordered[0].name == first
+    assert {product.name for product in ordered} == {"wide", "narrow"}
+    assert asked[0] == graph
+    assert not asked[1].exists()
 
 
 def test_what_was_seen_is_of_all_batches(graph: Path) -> None:
