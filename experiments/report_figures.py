@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stance.evaluation import Bin, Evaluation
-from stance.evaluation.plots import BLACK, BLUE, DPI, GREEN, GREY, ORANGE, PALE, SKY
+from stance.evaluation.plots import BLACK, BLUE, DPI, GREEN, GREY, ORANGE, PALE, SKY, new_figure, plain, write_png
 from stance.schema import LABELS
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def reliability_figure(bins: Mapping[str, tuple[Sequence[Bin], Sequence[Bin]]], 
     """Write a panel for each model: accuracy against confidence, before and after temperature scaling."""
     across = min(3, len(bins))
     down = -(-len(bins) // across)
-    figure = _figure(3.1 * across, 2.9 * down + 0.7)
+    figure = new_figure(3.1 * across, 2.9 * down + 0.7)
     panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     for panel in panels.flat[len(bins) :]:
         panel.set_visible(False)
@@ -35,7 +35,7 @@ def reliability_figure(bins: Mapping[str, tuple[Sequence[Bin], Sequence[Bin]]], 
         _points(panel, before, GREY, "temperature 1")
         _points(panel, after, BLUE, "fitted temperature")
         panel.set_title(name, fontsize=10)
-        _plain(panel)
+        _gridded(panel)
     panels[0, 0].set_xlim(1 / len(LABELS), 1)
     panels[0, 0].set_ylim(0, 1.02)
     panels[0, 0].legend(frameon=False, fontsize=7.5, loc="upper left")
@@ -47,7 +47,7 @@ def reliability_figure(bins: Mapping[str, tuple[Sequence[Bin], Sequence[Bin]]], 
 
 def risk_coverage_figure(evaluations: Mapping[str, Mapping[str, Evaluation]], path: Path) -> None:
     """Write a panel for each split, a curve for each model: the error rate among the most confident statements."""
-    figure = _figure(5.0 * len(evaluations), 4.6)
+    figure = new_figure(5.0 * len(evaluations), 4.6)
     panels = figure.subplots(1, len(evaluations), sharey=True, squeeze=False)[0]
     for panel, (split, by_model) in zip(panels, evaluations.items(), strict=True):
         for (name, evaluation), colour in zip(by_model.items(), COLOURS, strict=False):
@@ -61,7 +61,7 @@ def risk_coverage_figure(evaluations: Mapping[str, Mapping[str, Evaluation]], pa
         panel.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         panel.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         panel.set_xlabel("Coverage (share of statements decided, most confident first)", fontsize=9)
-        _plain(panel)
+        _gridded(panel)
     # The panels share the axis: its lower end alone is set, and only once all curves are there.
     panels[0].set_ylim(bottom=0)
     panels[0].set_ylabel("Risk (error rate of those decided; dots: 10%)", fontsize=9)
@@ -77,22 +77,11 @@ def _points(panel: "Axes", bins: Sequence[Bin], colour: str, label: str) -> None
     panel.scatter(confidence, accuracy, s=2 * np.sqrt([part.n for part in shown]) ** 1.5, color=colour, zorder=3)
 
 
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _plain(panel: "Axes") -> None:
-    panel.spines[["top", "right"]].set_visible(False)
-    panel.set_axisbelow(True)
+def _gridded(panel: "Axes") -> None:
+    plain(panel)
     panel.grid(color=PALE, linewidth=0.8)
 
 
 def _write(figure: "Figure", path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Without it matplotlib writes its version into the file.
-    figure.savefig(path, dpi=DPI // 2, metadata={"Software": None})
+    write_png(figure, path, DPI // 2)

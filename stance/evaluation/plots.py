@@ -46,13 +46,12 @@ def write_plots(evaluation: Evaluation, folder: Path, title: str) -> list[Path]:
     paths = []
     for name, figure in figures.items():
         path = folder / f"{name}.png"
-        # Without it matplotlib writes its version into the file.
-        figure.savefig(path, dpi=DPI, metadata={"Software": None})
+        write_png(figure, path)
         paths.append(path)
     return paths
 
 
-def _figure(width: float, height: float) -> "Figure":
+def new_figure(width: float, height: float) -> "Figure":
     """Return an empty figure, in inches; its canvas is Agg whatever backend the user has chosen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -62,7 +61,13 @@ def _figure(width: float, height: float) -> "Figure":
     return figure
 
 
-def _plain(axes: "Axes") -> None:
+def write_png(figure: "Figure", path: Path, dpi: int = DPI) -> None:
+    """Write `figure`; equal ones give equal bytes."""
+    figure.savefig(path, dpi=dpi, metadata={"Software": None})  # or else matplotlib writes its version into the file
+
+
+def plain(axes: "Axes") -> None:
+    """Take the frame off above and to the right, and keep what is drawn over the grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
 
@@ -77,7 +82,7 @@ def _confusion(evaluation: Evaluation, head: str) -> "Figure":
     matrix = np.array(evaluation.confusion)
     totals = matrix.sum(axis=1)
     shares = matrix / np.maximum(totals, 1)[:, None]
-    figure = _figure(4.8, 4.1)
+    figure = new_figure(4.8, 4.1)
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row in range(len(LABELS)):
@@ -104,7 +109,7 @@ def _reliability(evaluation: Evaluation, head: str) -> "Figure":
     accuracy = [part.accuracy for part in bins]
     confidence = [part.confidence for part in bins]
     width = bins[0].high - bins[0].low
-    figure = _figure(4.8, 5.6)
+    figure = new_figure(4.8, 5.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.bar(middle, accuracy, width, color=SKY, edgecolor="white")
     upper.plot(confidence, accuracy, "o", color=BLUE, markeredgecolor="white", label="Accuracy at mean confidence")
@@ -118,7 +123,7 @@ def _reliability(evaluation: Evaluation, head: str) -> "Figure":
     # The most probable of k labels has a probability of at least 1 / k.
     lower.set_xlim(1 / len(LABELS), 1)
     for axes in (upper, lower):
-        _plain(axes)
+        plain(axes)
         axes.grid(axis="y", color=PALE, linewidth=0.8)
     error = _with_interval(evaluation.metrics["ece"])
     figure.suptitle(f"{head}\nExpected calibration error {error}", fontsize=10)
@@ -130,7 +135,7 @@ def _risk_coverage(evaluation: Evaluation, head: str) -> "Figure":
     risk = np.array([point.risk for point in evaluation.risk_coverage])
     accuracy = evaluation.metrics["accuracy"].value
     decided = evaluation.metrics["coverage_at_accuracy_90"].value
-    figure = _figure(5.2, 4.6)
+    figure = new_figure(5.2, 4.6)
     axes = figure.subplots()
     axes.plot(coverage, risk, color=BLUE, linewidth=2, label="Most confident first")
     axes.axhline(1 - accuracy, color=ORANGE, linewidth=1.3, linestyle="--", label="Random order")
@@ -148,7 +153,7 @@ def _risk_coverage(evaluation: Evaluation, head: str) -> "Figure":
     axes.set_xlabel("Coverage (share of statements decided)")
     axes.set_ylabel("Risk (error rate of those decided)")
     _legend_above(axes)
-    _plain(axes)
+    plain(axes)
     axes.grid(color=PALE, linewidth=0.8)
     area = _with_interval(evaluation.metrics["aurc"])
     figure.suptitle(f"{head}\nArea under the curve (AURC) {area}", fontsize=10)
@@ -158,7 +163,7 @@ def _risk_coverage(evaluation: Evaluation, head: str) -> "Figure":
 def _by_facet(evaluation: Evaluation, facet: str, head: str) -> "Figure":
     every = evaluation.facets[facet]
     shown = sorted(every[:LARGEST], key=lambda part: (part.accuracy.value, part.macro_f1.value, part.n))
-    figure = _figure(7.2, 1.9 + 0.25 * len(shown))
+    figure = new_figure(7.2, 1.9 + 0.25 * len(shown))
     left, right = figure.subplots(1, 2, sharey=True)
     _bars(left, [part.accuracy for part in shown], SKY)
     for at, part in enumerate(shown):
@@ -182,7 +187,7 @@ def _bars(axes: "Axes", estimates: Sequence[Estimate], colour: str) -> None:
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
     axes.set_ylim(-0.6, len(values) - 0.4)
     axes.tick_params(axis="y", length=0)
-    _plain(axes)
+    plain(axes)
     axes.grid(axis="x", color=PALE, linewidth=0.8)
 
 
