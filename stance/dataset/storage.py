@@ -81,7 +81,7 @@ def _is_ours(folder: Path) -> bool:
     """Whether `folder` has a manifest of ours: other programs write a `build.json`, too."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(manifest, dict) and {"labels", "splits", "files"} <= manifest.keys()
 
@@ -102,7 +102,7 @@ def load(folder: Path) -> Dataset:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         title, labels = manifest["name"], manifest["labels"]
         names, files = list(manifest["splits"]), dict(manifest["files"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         got = f"{type(error).__name__}: {error}"
         raise DataError(problem(path, "a manifest of stance build", got, _AGAIN)) from error
     if labels != list(LABELS):

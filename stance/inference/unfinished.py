@@ -62,7 +62,7 @@ def read_state(folder: Path) -> State | None:
         return State(**tree | {"position": Position(**tree["position"]), "cache": Mark(**tree["cache"])})
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         got = f"another file ({type(error).__name__})"
         raise DataError(
             problem(path, "the state of an interrupted run", got, "Give --replace to start anew.")

@@ -183,7 +183,7 @@ def fill(network: Network, path: Path) -> None:
 def _config(path: Path) -> Any:
     try:
         content = json.loads(read_text(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(problem(path, "JSON", str(error), AGAIN)) from error
     if not isinstance(content, dict):
         raise ModelError(problem(path, "a JSON object", type(content).__name__, AGAIN))

@@ -53,7 +53,7 @@ def load(folder: Path, params: Params) -> Majority:
     path = folder / "majority.json"
     try:
         log_shares = np.array(json.loads(path.read_text(encoding="utf-8"))["log_shares"], dtype=np.float64)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(problem(path, "log label shares", str(error), "Train the model again.")) from error
     if log_shares.shape != (len(LABELS),) or not np.isfinite(log_shares).all():
         raise ModelError(problem(path, f"{len(LABELS)} finite log shares", str(log_shares), "Train the model again."))

@@ -228,6 +228,11 @@ def test_a_missing_split_is_refused(tiny: Tiny, tmp_path: Path) -> None:
         ("[]", "TypeError: list indices must be integers or slices, not str"),
         ("{}", "KeyError: 'name'"),
         ('{"name": "x", "labels": [], "splits": 5, "files": {}}', "TypeError: 'int' object is not iterable"),
+        pytest.param(
+            "[" * 10**5,
+            "RecursionError: maximum recursion depth exceeded while decoding a JSON array from a unicode string",
+            id="brackets",
+        ),
     ],
 )
 def test_a_damaged_manifest_is_refused(tmp_path: Path, manifest: str, got: str) -> None:

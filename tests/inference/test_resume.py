@@ -265,9 +265,10 @@ def test_another_model_or_target_is_refused(refused, predictor):
 def test_a_state_that_is_none_is_refused(refused):
     Path(".out.csv.partial/state.json").write_text("{}")
     state = Path(".out.csv.partial/state.json").resolve()
-    assert refused() == (
-        f"{state}: expected the state of an interrupted run, got another file (KeyError). Give --replace to start anew."
-    )
+    told = "{}: expected the state of an interrupted run, got another file ({}). Give --replace to start anew."
+    assert refused() == told.format(state, "KeyError")
+    state.write_text("[" * 10**5)
+    assert refused() == told.format(state, "RecursionError")
 
 
 def test_resume_beside_replace_is_refused(refused):

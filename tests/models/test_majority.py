@@ -52,6 +52,12 @@ def test_the_saved_model_is_three_numbers(labelled: list[Example], tmp_path: Pat
         ),
         ("[]", "expected log label shares, got list indices must be integers or slices, not str"),
         ("{}", "expected log label shares, got 'log_shares'"),
+        pytest.param(
+            "[" * 10**5,
+            "expected log label shares, got maximum recursion depth exceeded while decoding a JSON array from a "
+            "unicode string",
+            id="brackets",
+        ),
         ('{"log_shares": "x"}', "expected log label shares, got could not convert string to float: 'x'"),
         ('{"log_shares": [1, 2]}', "expected 3 finite log shares, got [1. 2.]"),
         ('{"log_shares": [1, 2, NaN]}', "expected 3 finite log shares, got [ 1. 2. nan]"),

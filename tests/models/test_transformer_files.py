@@ -176,8 +176,9 @@ def test_a_config_that_is_none_is_refused(saved: Path, trained: tuple[Transforme
     assert refusal(saved, trained[1]).startswith(f"{path}: expected a config of bert, got ")
     path.write_text("[]", encoding="utf-8")
     assert refusal(saved, trained[1]) == f"{path}: expected a JSON object, got list. {AGAIN}"
-    path.write_text("{", encoding="utf-8")
-    assert refusal(saved, trained[1]).startswith(f"{path}: expected JSON, got ")
+    for damaged in ("{", "[" * 10**5):
+        path.write_text(damaged, encoding="utf-8")
+        assert refusal(saved, trained[1]).startswith(f"{path}: expected JSON, got ")
 
 
 @pytest.mark.parametrize(
