@@ -52,8 +52,12 @@ TOLERANCE: Final[Mapping[Exported, Tolerance]] = {
     "onnx": Tolerance(agreement=0.999, largest=0.001, f1=0.005),
     "onnx-int8": Tolerance(agreement=0.985, largest=0.1, f1=0.005),
 }
-_IN_FLOAT: Final = (0, 1 / 18, 1 / 9, 1 / 6, 1 / 4, 1 / 3)
-"""Shares of the products that keep 32 bits, tried in turn until the answers are close enough: the worst ones first."""
+_IN_FLOAT: Final = (1 / 6, 1 / 4, 1 / 3)
+"""Shares of the products that keep 32 bits, tried in turn until the answers are close enough: the worst ones first.
+
+With smaller shares a few hundred statements may agree by luck: with 2 products of 36 a MiniLM passed its check (F1
++0.0045 on 232 statements of validation) and lost 0.008 on 349 of `test`.
+"""
 _TRIED: Final = 96
 """Texts on which each product is tried alone."""
 

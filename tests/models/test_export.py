@@ -344,7 +344,7 @@ def test_products_go_back_to_float_until_the_answers_are_close(
         _export, "_compare", lambda *_: Check(source="", texts=1, agreement=asked.pop(0), largest=0, mean=0)
     )
     record = _export.export(load(folder), folder, "onnx-int8", queries(toy(24)), queries(toy(9)), "toys")
-    assert (record.check.agreement, record.products, record.in_float) == (0.99, 24, 2)
+    assert (record.check.agreement, record.products, record.in_float) == (0.99, 24, 8)
 
 
 @pytest.mark.slow
