@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from stance.config import Settings, override, read_yaml, validate
-from stance.errors import ConfigError, DataError, problem
+from stance.errors import ConfigError, DataError, ModelError, problem
 from stance.models import Classifier
 from stance.schema import CONTRAST, INVENTED, LABELS, Example, FloatArray, label_indices
 
@@ -233,6 +233,15 @@ def teacher_facts(settings: RunData) -> dict[str, str | None]:
         return {"teacher_sha256": None}
 
 
+def parts_facts(config: RunConfig) -> dict[str, list[str] | None]:
+    """Return the fingerprints of the saved models that `config` names, `None` where they cannot be read; or nothing."""
+    try:
+        saved = _saved_models(config)
+    except (ConfigError, ModelError):  # whoever makes a model of them says what is wrong
+        return {"parts": None}
+    return {"parts": [origin["fingerprint"] for origin in saved]} if saved else {}
+
+
 def weigh(examples: Sequence[Example], settings: RunData) -> list[Example]:
     """Return `examples` with the weights of contrast and invented statements set; those of weight 0 are left out."""
     weights = {CONTRAST: settings.contrast_weight, INVENTED: settings.invented_weight}
@@ -309,6 +318,7 @@ def _origin(config: RunConfig, data: "Dataset") -> dict[str, Any]:
         "data_fingerprint": data.fingerprint,
         "train_labels": {label: labels.count(label) for label in LABELS},
         **teacher_facts(config.data),
+        **parts_facts(config),
     }
 
 

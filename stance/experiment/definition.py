@@ -16,7 +16,7 @@ from pydantic import Field, field_validator, model_validator
 
 from stance.config import Settings, override, read_yaml, validate
 from stance.errors import ConfigError, problem
-from stance.training import RunConfig, read_run, teacher_facts
+from stance.training import RunConfig, parts_facts, read_run, teacher_facts
 
 Protocol: TypeAlias = Literal["split", "theatres", "leave-one-theatre-out", "learning-curve"]
 
@@ -98,11 +98,12 @@ class Cell:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of all that decides what comes out beside the data, a teacher's file included."""
+        """The SHA-256 of all that decides what comes out beside the data, a teacher and saved models included."""
         settings: dict[str, Any] = {
             "config": self.config.model_dump(mode="json", exclude={"experiment"}),
             "protocol": [self.protocol, self.folds, self.share, self.keep_model],
             **teacher_facts(self.config.data),
+            **parts_facts(self.config),
         }
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 

@@ -83,12 +83,17 @@ class Ensemble:
 def origins(params: Params) -> list[Mapping[str, Any]]:
     """Return where each of the models came from: all must have learnt from the data that the ensemble is judged on.
 
+    The `fingerprint` of the model stands beside what its manifest tells.
+
     Raises:
         ModelError: a folder holds no model.
     """
     from stance.models import _folder
 
-    return [_folder.read_manifest(folder).get("origin") or {} for folder in params.models]
+    return [
+        {**(_folder.read_manifest(folder).get("origin") or {}), "fingerprint": _folder.fingerprint(folder)}
+        for folder in params.models
+    ]
 
 
 def fit(train: Sequence[Example], validation: Sequence[Example], params: Params, seed: int) -> Ensemble:

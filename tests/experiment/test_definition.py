@@ -8,6 +8,9 @@ import pytest
 
 from stance.errors import ConfigError
 from stance.experiment import Definition, cells, read_definition
+from stance.models import Classifier, majority
+from stance.models._folder import save
+from stance.schema import Example
 
 Write = Callable[..., Path]
 CONFIG = """\
@@ -75,6 +78,22 @@ def test_a_digest_is_equal_for_equal_settings_only_and_does_not_know_the_experim
     assert _grid(path, "name=other")[1].digest == first
     changes = ("folds=3", "seeds=[1]", "overrides=[data.contrast_weight=0.5]", "protocols=[split]")
     assert len({first, *(_grid(path, change)[1].digest for change in changes)}) == 5
+
+
+def test_other_saved_models_under_the_same_names_are_another_digest(write: Write, labelled: list[Example]) -> None:
+    Path("both.yaml").write_text(CONFIG.format(name="both", kind="ensemble"), encoding="utf-8")
+    path = write("protocols: [split]", "overrides: ['model.params.models=[one, two]']")
+    params = majority.Params()
+    digests = []
+    for examples in (None, labelled, labelled[2:], labelled):
+        if examples is not None:
+            for name in ("one", "two"):
+                model = majority.fit(examples, [], params, 0)
+                save(Classifier("majority", params, model), Path(name), replace=True)
+        (cell,) = _grid(path, "configs=[both.yaml]")
+        digests.append(cell.digest)
+    assert len(set(digests)) == 3
+    assert digests[1] == digests[3]
 
 
 def test_another_content_of_the_teachers_file_is_another_digest(write: Write) -> None:

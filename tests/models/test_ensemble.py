@@ -77,4 +77,6 @@ def test_parts_that_cannot_be_are_refused(
 
 
 def test_the_parts_tell_where_they_came_from(folders: tuple[Path, ...]) -> None:
-    assert [origin["name"] for origin in ensemble.origins(ensemble.Params(models=folders))] == ["weak", "strong"]
+    origins = ensemble.origins(ensemble.Params(models=folders))
+    assert [origin["name"] for origin in origins] == ["weak", "strong"]
+    assert [origin["fingerprint"] for origin in origins] == [load(folder).fingerprint for folder in folders]
