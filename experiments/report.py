@@ -151,9 +151,9 @@ def _head(models: Sequence[Measured], data_fingerprint: str) -> Iterator[str]:
         f"Written by `python experiments/report.py`. The splits are {' and '.join(sizes)}: unseen pages of known "
         f"conflicts, and whole conflicts that no model has seen. Intervals: 95 %, bootstrap over groups, "
         f"{models[0].after['test'].resamples:,} resamples, seed {SEED}. Each model is one training run of seed "
-        f"{', '.join(sorted({str(one.saved.seed) for one in models}))}; what another seed would give is not in the "
-        "intervals. These scores had been seen before some choices were made: what was chosen how is told in "
-        "[`README.md`](README.md)."
+        f"{', '.join(sorted({str(one.saved.seed) for one in models}))}, an ensemble the vote of several; what "
+        "other seeds would give is not in the intervals. These scores had been seen before some choices were made: "
+        "what was chosen how is told in [`README.md`](README.md)."
     )
     yield ""
     yield "| model | fingerprint | made by |"

@@ -121,12 +121,10 @@ def evaluate(
     from stance import training
     from stance.evaluation import decided_table, table, write_plots
 
-    _refuse_without_effect(behaviour, file is not None)
+    _check_options(behaviour, file is not None)
     if behaviour:
         _evaluate_behaviour(model, runtime, suite, as_json)
         return
-    if file is not None and (splits or data):
-        raise ConfigError(problem("--data", "no --split and no --dataset beside it", "both", "Give one of them."))
     classifier = load_classifier(model, runtime)
     if file is not None:
         columns = {"text": text_column, "label": label_column, "group": group_column}
@@ -149,13 +147,15 @@ def evaluate(
                 click.echo(f"Wrote {path}", err=True)
 
 
-def _refuse_without_effect(behaviour: bool, file: bool) -> None:
-    """Refuse what was typed and would be ignored."""
+def _check_options(behaviour: bool, file: bool) -> None:
+    """Refuse what was typed and would be ignored, with --behaviour, and with or without a --data `file`."""
     columns = ("text_column", "label_column", "group_column")
     if behaviour and (others := given("splits", "data", "file", *columns, "plots", "min_confidence")):
         raise ConfigError(problem("--behaviour", f"no {others[0]} beside it", "both", "Give one of them."))
     if not behaviour and given("suite"):
         raise ConfigError(problem("--suite", "--behaviour beside it", "none", "Add --behaviour."))
+    if file and given("splits", "data"):
+        raise ConfigError(problem("--data", "no --split and no --dataset beside it", "both", "Give one of them."))
     if not file and (others := given(*columns)):
         raise ConfigError(problem(others[0], "--data beside it", "none", "Add --data FILE."))
 
