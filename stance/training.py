@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stance.config import Settings, override, read_yaml, validate
 from stance.errors import ConfigError, DataError, ModelError, problem
@@ -34,6 +34,12 @@ class RunData(Settings):
     invented_weight: float = Field(1.0, ge=0, le=10, description="weight of an invented statement; 0 leaves them out")
     teacher: Path | None = Field(None, description="a larger model's probabilities of the training examples, to learn")
     teacher_weight: float = Field(0.5, gt=0, le=1, description="the teacher's share of what an example teaches")
+
+    @model_validator(mode="after")
+    def _nothing_without_effect(self) -> "RunData":
+        if self.teacher is None and self.teacher_weight != type(self).model_fields["teacher_weight"].default:
+            raise ValueError("teacher_weight, which has no effect without teacher")
+        return self
 
 
 class RunModel(Settings):

@@ -232,3 +232,13 @@ def test_every_run_config_of_the_repository_is_valid(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "data").glob("*.yaml")), ids=lambda path: path.name)
 def test_every_data_config_of_the_repository_is_valid(path: Path) -> None:
     assert read_config(path).name == path.stem
+
+
+def test_a_share_of_a_teacher_without_a_teacher_is_refused() -> None:
+    path = ROOT / "configs" / "tfidf.yaml"
+    with pytest.raises(ConfigError) as error:
+        read_run(path, ["data.teacher_weight=0.7"])
+    assert str(error.value) == (
+        f"{path}: data: expected settings that fit together, got teacher_weight, which has no effect without teacher. "
+        "Change one of them."
+    )

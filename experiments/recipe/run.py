@@ -8,8 +8,8 @@ pro`), so that an interrupted comparison goes on where it stopped. NAME.md is th
 macro-F1 over all held-out statements, its mean and range over seeds, and the difference to the first variant with a
 95 % interval by paired bootstrap over groups. No test split is read.
 
-With a `teacher`, a variant that sets `data.teacher_weight` learns from it. Each fold has its own teacher, trained on
-that fold's part of the data, so that what is held out stays unseen; what it says is kept in cache/ for other variants.
+With a `teacher`, a variant in `taught` learns from it, to the weight given there. Each fold has its own teacher,
+trained on that fold's part of the data, so that what is held out stays unseen; what it says is kept in cache/.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 from rich.console import Console
 
 from stance import dataset
@@ -56,6 +57,7 @@ class Definition(Settings):
     first: int | None = None
     seeds: tuple[int, ...] = (0,)
     variants: dict[str, tuple[str, ...]]
+    taught: dict[str, float] = Field(default_factory=dict)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -91,9 +93,8 @@ def _run(definition: Definition, variant: str, seed: int, examples: Sequence[Exa
         other = dataset.load(config.data.path)
         texts = {example.id: example.text for split in ("train", "validation") for example in other.split(split)}
         examples = [replace(example, text=texts[example.id]) for example in examples]
-    taught = any(setting.startswith("data.teacher_weight=") for setting in definition.variants[variant])
-    if taught or definition.first is not None:
-        asked, probabilities = _by_hand(definition, config, examples, taught)
+    if variant in definition.taught or definition.first is not None:
+        asked, probabilities = _by_hand(definition, config, examples, variant)
     else:
         asked, probabilities = cross_validate(config, examples, definition.folds)
     found = scores(label_indices([example.label for example in asked]), probabilities)
@@ -105,7 +106,7 @@ def _run(definition: Definition, variant: str, seed: int, examples: Sequence[Exa
 
 
 def _by_hand(
-    definition: Definition, config: RunConfig, examples: Sequence[Example], taught: bool
+    definition: Definition, config: RunConfig, examples: Sequence[Example], variant: str
 ) -> tuple[list[Example], FloatArray]:
     """Cross-validate as `cross_validate` does, over the folds that are wanted and with a teacher for each."""
     check_learns_alone(config, "fold")
@@ -113,8 +114,8 @@ def _by_hand(
     answers = []
     for fold in _folds(definition, examples):
         train = weigh(fold.train, config.data)
-        if taught:
-            train = teach(train, _teacher_says(definition, fold), config.data.teacher_weight)
+        if variant in definition.taught:
+            train = teach(train, _teacher_says(definition, fold), definition.taught[variant])
         classifier = fit_examples(config, train, [])
         answers.append(classifier.predict_proba([example.query for example in fold.held_out]))
         asked += fold.held_out
@@ -124,7 +125,7 @@ def _by_hand(
 def _teacher_says(definition: Definition, fold: Fold) -> Path:
     """Return the file with the probabilities of the fold's teacher for all that may be learnt from, made if need be."""
     if definition.teacher is None:
-        raise ConfigError(problem("data.teacher_weight", "a teacher in the definition", "none", "Name its run config."))
+        raise ConfigError(problem("taught", "a teacher in the definition", "none", "Name its run config."))
     config = read_run(definition.teacher, definition.teacher_settings)
     learnt = weigh(fold.train, config.data)
     told = [config.model_dump_json(exclude={"name"}), *(f"{example.id} {example.label}" for example in learnt)]
@@ -186,6 +187,8 @@ def _line(
 ) -> str:
     values = [row["macro_f1"] for row in found]
     settings = " ".join(f"`{setting}`" for setting in definition.variants[variant]) or "as in the config"
+    if variant in definition.taught:
+        settings += f", taught, weight {definition.taught[variant]:g}"
     against = "" if found is base or not base else _difference(found, base, gold, groups)
     means = {name: np.mean([row[name] for row in found]) for name in ("accuracy", "log_loss", "seconds")}
     return (
