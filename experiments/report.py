@@ -4,8 +4,10 @@ Run: python experiments/report.py [--measure] [--models DIR] [--data DIR] [--out
 
 Scores, intervals and tests are those of `stance.evaluation` and `stance.comparison`. Predictions, speeds and training
 times are kept in a cache by the fingerprint of a model, so that a second call takes seconds and writes the same bytes;
-`--measure` times the models again. Two files beside the figures are written by hand: `causes.yaml`, why the model errs
-on a statement, and `next.md`, what follows from it. A model that is not there is left out, and a line says so.
+`--measure` times the models again. Other seeds of a model are read where `stance train configs/NAME.yaml --seed 1
+--out experiments/models/NAME-1` left them. Two files beside the figures are written by hand: `causes.yaml`, why
+the model errs on a statement, and `next.md`, what follows from it. A model that is not there is left out, and a line
+says so.
 """
 
 import argparse
@@ -107,9 +109,31 @@ def _write(options: argparse.Namespace) -> None:
     models = [_measure(one, splits, options) for one in bar]
     beside = options.out.parent / "report"
     _figures(models, beside)
-    lines = [*_head(models, data.fingerprint), *_scores(models), *_pairs(asked, splits), *_calibration(models)]
+    seeds = {name: {one.saved.seed: one} | _other_seeds(name, options) for name, one in asked.items()}
+    lines = [*_head(models, data.fingerprint), *_scores(models), *_seeds(seeds, splits)]
+    lines += [*_pairs(asked, splits), *_calibration(models)]
     lines += [*_theatres(asked, splits[SPLITS[1]]), *_errors(asked, splits, beside), *_next(beside)]
     options.out.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+
+
+def _other_seeds(name: str, options: argparse.Namespace) -> dict[int, Asked]:
+    """Return by seed the models that differ from `name` in their seed alone; one that differs in more is no seed of it.
+
+    Raises:
+        DataError: a folder holds another model than its name says.
+    """
+    first = read_saved(name, options.models / name)
+    found = {}
+    for folder in sorted(options.models.glob(f"{name}-[0-9]*")):
+        other = read_saved(folder.name, folder)
+        same = (other.config, other.data_fingerprint) == (first.config, first.data_fingerprint)
+        if folder.name != f"{name}-{other.seed}" or other.seed == first.seed or not same:
+            todo = (
+                f"Train it again: stance train configs/{name}.yaml --seed N --out {options.models / name}-N --replace"
+            )
+            raise DataError(problem(folder, f"{name} with another seed, the one it is named by", "another model", todo))
+        found[other.seed] = Asked(other, options.cache)
+    return found
 
 
 def _figures(models: Sequence[Measured], beside: Path) -> None:
@@ -152,7 +176,8 @@ def _head(models: Sequence[Measured], data_fingerprint: str) -> Iterator[str]:
         f"conflicts, and whole conflicts that no model has seen. Intervals: 95 %, bootstrap over groups, "
         f"{models[0].after['test'].resamples:,} resamples, seed {SEED}. Each model is one training run of seed "
         f"{', '.join(sorted({str(one.saved.seed) for one in models}))}, an ensemble the vote of several; what "
-        "other seeds would give is not in the intervals. These scores had been seen before some choices were made: "
+        "other seeds give is not in the intervals but stands below the scores where it was tried. These scores had "
+        "been seen before some choices were made: "
         "what was chosen how is told in [`README.md`](README.md)."
     )
     yield ""
@@ -197,6 +222,24 @@ def _scores(models: Sequence[Measured]) -> Iterator[str]:
         "the reading of its parts."
     )
     yield ""
+
+
+def _seeds(seeds: Mapping[str, Mapping[int, Asked]], splits: Mapping[str, Sequence[Example]]) -> Iterator[str]:
+    scores = {
+        name: {
+            split: {
+                seed: one.evaluation(examples, resamples=0).metrics["macro_f1"].value for seed, one in by_seed.items()
+            }
+            for split, examples in splits.items()
+        }
+        for name, by_seed in seeds.items()
+        if len(by_seed) > 1
+    }
+    if scores:
+        yield "**Other seeds**, macro-F1: `stance train configs/MODEL.yaml --seed 1 --out experiments/models/MODEL-1`"
+        yield ""
+        yield from page.seed_table(scores, SPLITS)
+        yield ""
 
 
 def _pairs(asked: Mapping[str, Asked], splits: Mapping[str, Sequence[Example]]) -> Iterator[str]:

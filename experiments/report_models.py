@@ -28,7 +28,10 @@ SAME = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A model in its folder; `majority` is the position of the most frequent label it was trained on."""
+    """A model in its folder; `majority` is the position of the most frequent label it was trained on.
+
+    `config` is all that it was made by but the seed and what it was reported on.
+    """
 
     name: str
     folder: Path
@@ -38,6 +41,7 @@ class Saved:
     data_fingerprint: str
     majority: int
     size: int
+    config: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ def read_saved(name: str, folder: Path) -> Saved:
         data_fingerprint=origin["data_fingerprint"],
         majority=int(np.argmax([counts[label] for label in LABELS])),
         size=sum(path.stat().st_size for path in folder.iterdir()),
+        config={key: value for key, value in origin["config"].items() if key not in ("seed", "evaluate", "experiment")},
     )
 
 

@@ -88,6 +88,22 @@ def score_table(models: Sequence[Measured], split: str) -> Iterator[str]:
     yield from _table(head, rows)
 
 
+def seed_table(scores: Mapping[str, Mapping[str, Mapping[int, float]]], splits: Sequence[str]) -> Iterator[str]:
+    """Yield a score of each model by split and seed: the mean, the range, and each."""
+    head = ["model", "seeds"]
+    for split in splits:
+        head += [f"`{split}`: mean", "range", "each"]
+    rows = []
+    for name, by_split in scores.items():
+        cells = [f"`{name}`", ", ".join(str(seed) for seed in sorted(by_split[splits[0]]))]
+        for split in splits:
+            values = [by_split[split][seed] for seed in sorted(by_split[split])]
+            each = ", ".join(f"{value:.3f}" for value in values)
+            cells += [f"{sum(values) / len(values):.3f}", f"{min(values):.3f} to {max(values):.3f}", each]
+        rows.append(cells)
+    yield from _table(head, rows)
+
+
 def cost_table(models: Sequence[Measured]) -> Iterator[str]:
     """Yield what each model fails and costs."""
     cases = sum(outcome.n for outcome in models[0].behaviour)

@@ -3,6 +3,8 @@
 import contextlib
 import importlib
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -44,6 +46,37 @@ def test_a_second_call_writes_the_same_bytes(scripts: tuple[ModuleType, ModuleTy
     assert f"Left out, since they are not trained here: {left_out}." in text
     assert "not tracked" not in text
     assert "nan" not in text
+
+
+@pytest.mark.slow
+def test_other_seeds_are_told_and_another_model_under_their_name_is_refused(
+    scripts: tuple[ModuleType, ModuleType], project: Path, tmp_path: Path, run: Callable[..., object]
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(project / "experiments/models/tfidf", models / "tfidf")
+    store = f"sqlite:///{tmp_path / 'runs.db'}"
+    run("train", "tfidf.yaml", "--seed", "1", "--out", str(models / "tfidf-1"), MLFLOW_TRACKING_URI=store)
+    text = written(scripts[0], project, "--models", str(models)).read_text(encoding="utf-8")
+    always = "1.000 | 1.000 to 1.000 | 1.000, 1.000"
+    assert f"| `tfidf` | 0, 1 | {always} | {always} |" in text
+
+    (models / "tfidf-1").rename(models / "tfidf-2")
+    with pytest.raises(SystemExit) as caught:
+        written(scripts[0], project, "--models", str(models))
+    assert str(caught.value) == (
+        f"Error: {models}/tfidf-2: expected tfidf with another seed, the one it is named by, got another model. "
+        f"Train it again: stance train configs/tfidf.yaml --seed N --out {models}/tfidf-N --replace"
+    )
+
+
+def test_the_seeds_of_a_model_are_laid_out_by_split(scripts: tuple[ModuleType, ModuleType]) -> None:
+    scores = {"minilm": {"test": {0: 0.5, 2: 0.7, 1: 0.3}, "unseen": {0: 0.25, 1: 0.25, 2: 0.4}}}
+    assert list(scripts[1].seed_table(scores, ["test", "unseen"])) == [
+        "| model | seeds | `test`: mean | range | each | `unseen`: mean | range | each |",
+        "|---|---|---|---|---|---|---|---|",
+        "| `minilm` | 0, 1, 2 | 0.500 | 0.300 to 0.700 | 0.500, 0.300, 0.700 | 0.300 | 0.250 to 0.400 "
+        "| 0.250, 0.250, 0.400 |",
+    ]
 
 
 def test_without_a_model_it_says_what_to_do(
