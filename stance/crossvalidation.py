@@ -88,11 +88,10 @@ def check_unseen(config: RunConfig) -> None:
         ConfigError: the config has one of them.
         ModelError: a folder that should hold a saved model does not.
     """
-    for name in ("teacher", "unlabelled"):
-        if (file := getattr(config.data, name)) is not None:
-            got = f"{file}, whose model has seen the theatres that are held out"
-            todo = "Take it out, or give each fold a teacher of its own: experiments/recipe/run.py."
-            raise ConfigError(problem(f"data.{name}", "nothing in cross-validation", got, todo))
+    if config.data.teacher is not None:
+        got = f"{config.data.teacher}, whose model has seen the theatres that are held out"
+        todo = "Take it out, or give each fold a teacher of its own: experiments/recipe/run.py."
+        raise ConfigError(problem("data.teacher", "nothing in cross-validation", got, todo))
     check_learns_alone(config, "fold")
 
 

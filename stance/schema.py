@@ -30,9 +30,6 @@ INVENTED: Final = "invented"
 MADE_UP: Final = (CONTRAST, INVENTED)
 """The kinds that nobody said: never evaluated on, always in the group of their base."""
 
-UNLABELLED: Final = "unlabelled"
-"""The `kind` of a text that nobody labelled, of which a model learns what a larger one says: never in a split."""
-
 KINDS: Final = ("direct", "indirect", "narration", *MADE_UP)
 ACTOR_TYPES: Final = (
     "armed_group",

@@ -33,7 +33,6 @@ class RunData(Settings):
     contrast_weight: float = Field(1.0, ge=0, le=10, description="weight of a contrast statement; 0 leaves them out")
     invented_weight: float = Field(1.0, ge=0, le=10, description="weight of an invented statement; 0 leaves them out")
     teacher: Path | None = Field(None, description="a larger model's probabilities of the training examples, to learn")
-    unlabelled: Path | None = Field(None, description="texts that nobody labelled with a larger model's probabilities")
     teacher_weight: float = Field(0.5, gt=0, le=1, description="the teacher's share of what an example teaches")
 
     @model_validator(mode="after")
@@ -88,11 +87,10 @@ def read_run(path: Path, assignments: Sequence[str] = (), seed: int | None = Non
     config = validate(RunConfig, tree, str(path))
     params_class = _folder.model_file(config.model.kind, f"{path}: model.kind").Params
     params = validate(params_class, config.model.params, f"{path}: model.params").model_dump(mode="json")
-    for name in ("teacher", "unlabelled"):
-        if getattr(config.data, name) is not None and not params.get("soft_labels"):
-            got = "model.params.soft_labels off" if "soft_labels" in params else f"model.kind {config.model.kind}"
-            todo = f"Set model.params.soft_labels to true, or take data.{name} out."
-            raise ConfigError(problem(f"{path}: data.{name}", "a model that learns from soft labels", got, todo))
+    if config.data.teacher is not None and not params.get("soft_labels"):
+        got = "model.params.soft_labels off" if "soft_labels" in params else f"model.kind {config.model.kind}"
+        todo = "Set model.params.soft_labels to true, or take data.teacher out."
+        raise ConfigError(problem(f"{path}: data.teacher", "a model that learns from soft labels", got, todo))
     return config.model_copy(update={"model": RunModel(kind=config.model.kind, params=params)})
 
 
@@ -160,17 +158,14 @@ def fit(config: RunConfig, data: "Dataset") -> Classifier:
 
     Raises:
         ConfigError: a setting does not fit the data, or a model that this one is made of was trained on other data.
-        DataError: a teacher's file does not fit, or train is empty.
+        DataError: the teacher's file does not fit, or train is empty.
     """
-    from stance.dataset.teacher import teach, unlabelled
+    from stance.dataset.teacher import teach
 
     _check_origins(config, data)
     train = weigh(data.split("train"), config.data)
     if config.data.teacher is not None:
         train = teach(train, config.data.teacher, config.data.teacher_weight)
-    if config.data.unlabelled is not None:
-        held_out = {name: rows for name, rows in data.splits.items() if name != "train"}
-        train += unlabelled(config.data.unlabelled, held_out)
     return fit_examples(config, train, data.split("validation"), _origin(config, data))
 
 
@@ -234,17 +229,14 @@ def fit_examples(
 
 
 def teacher_facts(settings: RunData) -> dict[str, str | None]:
-    """Return the SHA-256 of each file of a teacher, `None` where it cannot be read; nothing where there is none."""
-    files = {"teacher": settings.teacher, "unlabelled": settings.unlabelled}
-    return {f"{name}_sha256": _sha256(path) for name, path in files.items() if path is not None}
-
-
-def _sha256(path: Path) -> str | None:
+    """Return the SHA-256 of the teacher's file, `None` where it cannot be read; nothing where there is no teacher."""
+    if settings.teacher is None:
+        return {}
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with settings.teacher.open("rb") as file:
+            return {"teacher_sha256": hashlib.file_digest(file, "sha256").hexdigest()}
     except OSError:  # whoever learns from it says what is wrong
-        return None
+        return {"teacher_sha256": None}
 
 
 def parts_facts(config: RunConfig) -> dict[str, list[str] | None]:

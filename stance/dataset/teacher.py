@@ -1,11 +1,10 @@
 """What a teacher, a larger model, says of the training examples becomes part of what they teach a smaller one.
 
 Distillation as in Hinton et al. 2015 (https://arxiv.org/abs/1503.02531), by way of a file: `stance predict` writes it,
-and the smaller model can be trained without the larger one. A teacher can speak of texts that nobody labelled as well;
-these teach what it says and nothing else.
+and the smaller model can be trained without the larger one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from stance.errors import DataError, problem
-from stance.schema import DEFAULT_TARGET, LABELS, UNLABELLED, Example, FloatArray
+from stance.schema import LABELS, Example, FloatArray
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +23,6 @@ _AGAIN: Final = (
     "Score the train split with the teacher: stance predict .../train.parquet --output said.parquet --prefix teacher_ "
     "--model TEACHER."
 )
-_TEXTS_AGAIN: Final = "Score texts with the teacher: stance predict texts.csv --output said.csv --model TEACHER."
 
 
 def teach(examples: Sequence[Example], path: Path, share: float) -> list[Example]:
@@ -37,7 +35,7 @@ def teach(examples: Sequence[Example], path: Path, share: float) -> list[Example
         DataError: the file is missing or damaged, lacks a column or an example or has one twice, or holds what are no
             probabilities.
     """
-    said = _read(path, _table(path))
+    said = _read(path)
     missing = [example.id for example in examples if example.id not in said]
     if missing:
         got = f"none for {len(missing):,} of {len(examples):,}, such as {missing[0]!r}"
@@ -47,39 +45,9 @@ def teach(examples: Sequence[Example], path: Path, share: float) -> list[Example
     return [replace(example, soft=tuple(row.tolist())) for example, row in zip(examples, mixed, strict=True)]
 
 
-def unlabelled(path: Path, held_out: Mapping[str, Iterable[Example]]) -> list[Example]:
-    """Return the texts in `path` as examples whose `soft` is what a teacher says of them, and their label its first.
-
-    The file is like that of `teach` with the texts in a column `text` and, if they are towards several, the targets in
-    a column `target`. A text that stands in one of the `held_out` splits, by name, is refused.
-
-    Raises:
-        DataError: the file is missing or damaged, lacks a column, has an id twice or an empty text, holds what are no
-            probabilities, or holds a text of a held-out split.
-    """
+def _read(path: Path) -> dict[str, FloatArray]:
+    """Return the probabilities by id, each of shape (k,)."""
     table = _table(path)
-    said = _read(path, table)
-    if "text" not in table.column_names:
-        raise DataError(problem(path, "a column text", f"only {', '.join(table.column_names)}", _TEXTS_AGAIN))
-    rows = table.num_rows
-    texts = [str(text or "").strip() for text in table["text"].to_pylist()]
-    targets = table["target"].to_pylist() if "target" in table.column_names else [DEFAULT_TARGET] * rows
-    judged = {example.text.casefold(): split for split, examples in held_out.items() for example in examples}
-    found = []
-    for (name, row), text, target in zip(said.items(), texts, targets, strict=True):
-        if not text:
-            raise DataError(problem(path, "a text in each row", f"none for {name!r}", "Take the row out."))
-        if split := judged.get(text.casefold()):
-            got = f"{name!r}, which stands in {split}"
-            raise DataError(problem(path, "texts that no model is judged on", got, "Take the row out."))
-        label = LABELS[int(row.argmax())]
-        soft = tuple(row.tolist())
-        found.append(Example(name, text, label, name, target=str(target), soft=soft, kind=UNLABELLED))
-    return found
-
-
-def _read(path: Path, table: "pa.Table") -> dict[str, FloatArray]:
-    """Return the probabilities by id, each of shape (k,), in the order of the rows."""
     names = _columns(path, table.column_names)
     try:
         columns = [np.asarray(table[name].to_numpy(), dtype=np.float64) for name in names]

@@ -1,10 +1,14 @@
 """Which examples a training step sees together, and what it is to learn from each. Numbers only, no network."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import numpy as np
 
 from stance.schema import LABELS, Example, FloatArray, IntArray, label_indices
+
+_POOL: Final = 16
+"""Batches whose texts are sorted by length among each other: little padding, yet every epoch mixes anew."""
 
 
 def loss_weights(examples: Sequence[Example], smoothing: float, soft: bool, balanced: bool) -> FloatArray:
@@ -27,17 +31,15 @@ def loss_weights(examples: Sequence[Example], smoothing: float, soft: bool, bala
 class Batches:
     """The batches of an epoch, other ones in each, always equally many; determined by `seed` and the epoch's number.
 
-    Units, examples with one key in `units`, stay in one batch (an over-long unit is cut). The texts of `pool` batches
-    are sorted by length among each other, to save padding, and every epoch mixes anew; the batches come in random
-    order, so that length and learning rate do not go together.
+    Units, examples with one key in `units`, stay in one batch (an over-long unit is cut). Texts of similar length meet,
+    to save padding; the batches come in random order, so that length and learning rate do not go together.
     """
 
-    def __init__(self, lengths: IntArray, units: Sequence[str], size: int, seed: int, pool: int) -> None:
+    def __init__(self, lengths: IntArray, units: Sequence[str], size: int, seed: int) -> None:
         """Take the lengths of the `n` texts in tokens, shape (n,), and the number of examples in a batch."""
         self._lengths = lengths
         self._size = size
         self._seed = seed
-        self._pool = pool
         self._epoch = 0
         self._count = -(-len(lengths) // size)
         members: dict[str, list[int]] = {}
@@ -56,7 +58,7 @@ class Batches:
         generator = np.random.default_rng([self._seed, self._epoch])
         self._epoch += 1
         order = generator.permutation(len(self._units))
-        pool = self._pool * self._size * len(self._units) // len(self._lengths)
+        pool = _POOL * self._size * len(self._units) // len(self._lengths)
         batches: list[list[int]] = [[] for _ in range(self._count)]
         placed = 0
         for start in range(0, len(order), pool):

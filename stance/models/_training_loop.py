@@ -92,7 +92,7 @@ def train(network: Network, lesson: Lesson, exam: Exam | None, params: "Params",
         ModelError: the training diverged.
     """
     sizes = np.array([len(encoding.ids) for encoding in lesson.encodings])
-    batches = Batches(sizes, lesson.units, params.batch_size, seed, params.length_pool)
+    batches = Batches(sizes, lesson.units, params.batch_size, seed)
     steps = params.epochs * len(batches)
     optimizer = torch.optim.AdamW(weight_groups(network, params), fused=True)
     schedule = get_scheduler("linear", optimizer, round(params.warmup * steps), steps)

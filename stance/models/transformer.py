@@ -58,11 +58,6 @@ class Params(Settings):
         None, ge=1, description="stop after n epochs without a better validation macro-F1, keep the best; null runs all"
     )
     batch_size: int = Field(16, ge=1, le=4096, description="examples in a step")
-    length_pool: int = Field(
-        16,
-        ge=1,
-        description="batches whose texts are sorted by length among each other; more saves padding, mixes less",
-    )
     learning_rate: float = Field(1e-4, gt=0, lt=1, description="peak learning rate of the top layer")
     head_learning_rate: float = Field(1e-3, gt=0, lt=1, description="peak learning rate of the head")
     layer_decay: float = Field(0.9, gt=0, le=1, description="learning rate of a layer by that of the one above")

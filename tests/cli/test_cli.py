@@ -130,21 +130,6 @@ def test_a_model_learns_from_the_file_that_predict_wrote_with_its_teacher(
     assert (out / "weights.safetensors").read_bytes() != (project / alone).read_bytes()
 
 
-def test_a_model_learns_from_texts_that_nobody_labelled(run: Run, project: Path, tmp_path: Path) -> None:
-    texts, said, out = tmp_path / "texts.csv", str(tmp_path / "said.csv"), tmp_path / "student"
-    texts.write_text("id,text\nx,The rifles stay in the hills\ny,Collect what is left of them\n", encoding="utf-8")
-    done = run("predict", str(texts), "--output", said)
-    assert done.returncode == 0, done.stderr
-    taught = ["--set", "model.params.soft_labels=true", "--set", f"data.unlabelled={said}", "--set", "experiment=aside"]
-    done = run("train", "tfidf.yaml", *taught, "--out", str(out))
-    assert done.returncode == 0, done.stderr
-    origin = json.loads((out / "model.json").read_text())["origin"]
-    assert origin["unlabelled_sha256"] == hashlib.sha256(Path(said).read_bytes()).hexdigest()
-    words = json.loads((out / "vocabulary.json").read_text())
-    assert "collect" in json.dumps(words)
-    assert "collect" not in (project / "experiments/models/tfidf/vocabulary.json").read_text()
-
-
 def test_a_teacher_without_soft_labels_is_refused(run: Run) -> None:
     done = run("train", "tfidf.yaml", "--set", "data.teacher=said.csv", "--replace")
     assert done.returncode == 1

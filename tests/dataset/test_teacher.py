@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from stance.dataset.teacher import teach, unlabelled
+from stance.dataset.teacher import teach
 from stance.errors import DataError
 from stance.schema import Example
 
@@ -119,42 +119,3 @@ def test_texts_of_several_lines_in_a_large_csv_are_no_rows(tmp_path: Path) -> No
 def test_an_id_that_stands_twice_is_refused(tmp_path: Path) -> None:
     path = said(tmp_path, HEADER, "a,x,1,0,0", "b,x,1,0,0", "a,x,0,1,0")
     assert refusal(path) == f"{path}: expected each id once, got 'a' in rows 1 and 3. {AGAIN}"
-
-
-HELD_OUT = {"test": [Example("t", "We keep them.", "anti", "t")]}
-
-
-def test_texts_that_nobody_labelled_teach_what_is_said_of_them(tmp_path: Path) -> None:
-    path = said(tmp_path, HEADER, 'x,"Later, perhaps.",0.2,0.5,0.3', "7,Take them!,0.1,0.1,0.8")
-    assert unlabelled(path, HELD_OUT) == [
-        Example("x", "Later, perhaps.", "neutral", "x", soft=(0.2, 0.5, 0.3), kind="unlabelled"),
-        Example("7", "Take them!", "pro", "7", soft=(0.1, 0.1, 0.8), kind="unlabelled"),
-    ]
-    path = said(tmp_path, "target," + HEADER, "gun laws,x,Later.,0.2,0.5,0.3")
-    assert unlabelled(path, {}) == [
-        Example("x", "Later.", "neutral", "x", target="gun laws", soft=(0.2, 0.5, 0.3), kind="unlabelled")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        (
-            ("id,p_anti,p_neutral,p_pro", "x,1,0,0"),
-            "expected a column text, got only id, p_anti, p_neutral, p_pro. "
-            "Score texts with the teacher: stance predict texts.csv --output said.csv --model TEACHER.",
-        ),
-        ((HEADER, "x, ,1,0,0"), "expected a text in each row, got none for 'x'. Take the row out."),
-        (
-            (HEADER, "x,we KEEP them.,1,0,0"),
-            "expected texts that no model is judged on, got 'x', which stands in test. Take the row out.",
-        ),
-    ],
-)
-def test_texts_that_cannot_be_learnt_from_are_refused_in_one_line(
-    tmp_path: Path, lines: tuple[str, ...], message: str
-) -> None:
-    path = said(tmp_path, *lines)
-    with pytest.raises(DataError) as caught:
-        unlabelled(path, HELD_OUT)
-    assert str(caught.value) == f"{path}: {message}"

@@ -93,7 +93,6 @@ CHANGES: list[dict[str, Any]] = [
     {"epochs": 3},
     {"patience": 1},
     {"batch_size": 4},
-    {"length_pool": 1},
     {"learning_rate": 2e-4},
     {"head_learning_rate": 2e-3},
     {"layer_decay": 0.5},

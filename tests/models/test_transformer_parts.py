@@ -27,7 +27,7 @@ Toy = Callable[..., list[Example]]
 @given(st.lists(st.integers(0, 8), min_size=1, max_size=80), st.integers(1, 20), st.integers(0, 3))
 def test_each_example_comes_once_an_epoch_in_as_many_batches(units: list[int], size: int, seed: int) -> None:
     lengths = np.arange(1, len(units) + 1)
-    batches = Batches(lengths, [str(unit) for unit in units], size, seed, pool=16)
+    batches = Batches(lengths, [str(unit) for unit in units], size, seed)
     for _ in range(2):
         epoch = list(batches)
         assert len(epoch) == len(batches) == -(-len(units) // size)
@@ -37,7 +37,7 @@ def test_each_example_comes_once_an_epoch_in_as_many_batches(units: list[int], s
 
 def test_batches_have_the_size_asked_for_and_texts_of_similar_length() -> None:
     lengths = np.random.default_rng(0).integers(5, 100, size=320)
-    batches = Batches(lengths, [str(at) for at in range(320)], 16, seed=0, pool=16)
+    batches = Batches(lengths, [str(at) for at in range(320)], 16, seed=0)
     epoch = list(batches)
     assert {len(batch) for batch in epoch} == {16}
     padded = sum(16 * lengths[batch].max() for batch in epoch)
@@ -46,19 +46,9 @@ def test_batches_have_the_size_asked_for_and_texts_of_similar_length() -> None:
     assert abs(np.corrcoef(longest, np.arange(20))[0, 1]) < 0.6
 
 
-def test_the_more_batches_are_sorted_together_the_less_is_padded() -> None:
-    lengths = np.random.default_rng(0).integers(5, 100, size=2048)
-    units = [str(at) for at in range(2048)]
-    padded = [
-        sum(len(batch) * lengths[batch].max() for batch in Batches(lengths, units, 16, seed=0, pool=pool))
-        for pool in (1, 16, 128)
-    ]
-    assert padded[0] > 1.5 * lengths.sum() > padded[1] > 1.05 * lengths.sum() > padded[2]
-
-
 def test_epochs_differ_and_a_seed_repeats_them() -> None:
     lengths, units = np.full(40, 9), [str(at) for at in range(40)]
-    first, second, other = (Batches(lengths, units, 8, seed, pool=16) for seed in (0, 0, 1))
+    first, second, other = (Batches(lengths, units, 8, seed) for seed in (0, 0, 1))
     epochs = [list(first) for _ in range(3)]
     assert epochs == [list(second) for _ in range(3)]
     assert epochs[0] != epochs[1]
@@ -67,7 +57,7 @@ def test_epochs_differ_and_a_seed_repeats_them() -> None:
 
 def test_units_stay_in_one_batch() -> None:
     units = [str(at // 3) for at in range(90)]
-    for batch in Batches(np.arange(1, 91), units, 16, seed=0, pool=16):
+    for batch in Batches(np.arange(1, 91), units, 16, seed=0):
         assert all(sum(units[at] == unit for at in batch) == 3 for unit in {units[at] for at in batch})
 
 
