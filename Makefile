@@ -44,6 +44,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	test -f experiments/models/minilm/model.json || $(MAKE) demo
 	$(BIN)/python experiments/bench/runtimes.py
+	$(BIN)/python experiments/bench/products.py
 	$(BIN)/python experiments/bench/throughput.py
 
 ui: $(INSTALLED)
