@@ -11,7 +11,7 @@ import numpy as np
 
 from stance.errors import ConfigError, DataError, problem
 from stance.schema import MADE_UP, Example, FloatArray, label_indices
-from stance.training import RunConfig, check_learns_alone, fit_examples, weigh
+from stance.training import RunConfig, check_learns_alone, fit_examples, teacher_files, weigh
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,10 @@ def check_unseen(config: RunConfig) -> None:
         ConfigError: the config has one of them.
         ModelError: a folder that should hold a saved model does not.
     """
-    if config.data.teacher is not None:
-        got = f"{config.data.teacher}, whose model has seen the theatres that are held out"
+    for setting, file in teacher_files(config).items():
+        got = f"{file}, whose model has seen the theatres that are held out"
         todo = "Take it out, or give each fold a teacher of its own: experiments/recipe/run.py."
-        raise ConfigError(problem("data.teacher", "nothing in cross-validation", got, todo))
+        raise ConfigError(problem(setting, "nothing in cross-validation", got, todo))
     check_learns_alone(config, "fold")
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+VECTORS: Final = "model.params.teacher_vectors"
 FACETS: Final = ("theatre", "actor_type")
 """What an evaluation is broken down by."""
 
@@ -124,7 +125,7 @@ def log_inputs(config: RunConfig, data: "Dataset", splits: Sequence[str]) -> Non
     tracking.log_config(config.model_dump(mode="json"))
     sizes = {name: len(rows) for name, rows in data.splits.items()}
     tracking.log_data(data.name, data.fingerprint, data.folder, sizes)
-    tracking.log_params({f"data.{name}": value for name, value in teacher_facts(config.data).items()})
+    tracking.log_params({f"data.{name}": value for name, value in teacher_facts(config).items()})
     for split in dict.fromkeys(splits):
         rows = [(example.id, example.text, example.label) for example in data.split(split)]
         tracking.log_input(data.name, split, data.folder / f"{split}.parquet", rows)
@@ -228,15 +229,23 @@ def fit_examples(
     return Classifier(config.model.kind, params, model, temperature, targets, origin or {})
 
 
-def teacher_facts(settings: RunData) -> dict[str, str | None]:
-    """Return the SHA-256 of the teacher's file, `None` where it cannot be read; nothing where there is no teacher."""
-    if settings.teacher is None:
-        return {}
+def teacher_files(config: RunConfig) -> dict[str, Path]:
+    """Return the files of a teacher that `config` names, by the setting that does."""
+    files = {"data.teacher": config.data.teacher, VECTORS: config.model.params.get("teacher_vectors")}
+    return {setting: Path(path) for setting, path in files.items() if path is not None}
+
+
+def teacher_facts(config: RunConfig) -> dict[str, str | None]:
+    """Return the SHA-256 of each file of a teacher, `None` where it cannot be read; nothing where there is none."""
+    return {f"{setting.rsplit('.')[-1]}_sha256": _sha256(path) for setting, path in teacher_files(config).items()}
+
+
+def _sha256(path: Path) -> str | None:
     try:
-        with settings.teacher.open("rb") as file:
-            return {"teacher_sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:  # whoever learns from it says what is wrong
-        return {"teacher_sha256": None}
+        return None
 
 
 def parts_facts(config: RunConfig) -> dict[str, list[str] | None]:
@@ -323,7 +332,7 @@ def _origin(config: RunConfig, data: "Dataset") -> dict[str, Any]:
         "data": data.name,
         "data_fingerprint": data.fingerprint,
         "train_labels": {label: labels.count(label) for label in LABELS},
-        **teacher_facts(config.data),
+        **teacher_facts(config),
         **parts_facts(config),
     }
 

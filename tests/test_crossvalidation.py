@@ -64,12 +64,19 @@ def test_invented_statements_leave_with_the_group_of_their_base_and_are_never_as
         assert {e.group for e in fold.train if e.kind == "invented"} == {f"t{n}-0" for n in range(6)} - away
 
 
-def test_a_teacher_that_has_seen_the_held_out_theatres_is_refused() -> None:
-    run = config(data={"path": "nowhere", "teacher": "said.csv"})
+@pytest.mark.parametrize(
+    ("setting", "tree"),
+    [
+        ("data.teacher", {"data": {"path": "nowhere", "teacher": "said.csv"}}),
+        ("model.params.teacher_vectors", {"model": {"kind": "tfidf", "params": {"teacher_vectors": "said.csv"}}}),
+    ],
+)
+def test_a_teacher_that_has_seen_the_held_out_theatres_is_refused(setting: str, tree: dict[str, Any]) -> None:
+    run = config(**tree)
     with pytest.raises(ConfigError) as caught:
         cross_validate(run, corpus(), folds=3)
     assert str(caught.value) == (
-        "data.teacher: expected nothing in cross-validation, got said.csv, whose model has seen the theatres that are "
+        f"{setting}: expected nothing in cross-validation, got said.csv, whose model has seen the theatres that are "
         "held out. Take it out, or give each fold a teacher of its own: experiments/recipe/run.py."
     )
 

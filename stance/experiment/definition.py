@@ -102,7 +102,7 @@ class Cell:
         settings: dict[str, Any] = {
             "config": self.config.model_dump(mode="json", exclude={"experiment"}),
             "protocol": [self.protocol, self.folds, self.share, self.keep_model],
-            **teacher_facts(self.config.data),
+            **teacher_facts(self.config),
             **parts_facts(self.config),
         }
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

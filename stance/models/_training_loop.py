@@ -39,7 +39,7 @@ class Lesson:
     """The training examples as a network takes them: tokens, labels (n,), loss weights (n, k).
 
     Examples of one of the `units` (n,) stay in one batch. `pooled` (n, h) holds the text vectors when the encoder is
-    frozen: they are the same in each epoch.
+    frozen: they are the same in each epoch. `vectors` (n, d) holds a teacher's text vectors where there is one.
     """
 
     tokens: Tokens
@@ -48,14 +48,20 @@ class Lesson:
     weights: FloatArray
     units: Sequence[str]
     pooled: Tensor | None
+    vectors: FloatArray | None
 
     def batch(self, positions: list[int]) -> Inputs:
-        """Return the inputs of the network for the examples at `positions`, with `labels` (b,) and `weights` (b, k)."""
+        """Return the inputs of the network for the examples at `positions`, with `labels` (b,) and `weights` (b, k).
+
+        A teacher's `vectors` (b, d) come along.
+        """
         if self.pooled is not None:
             inputs = {"pooled": self.pooled[positions]}
         else:
             inputs = self.tokens.batch([self.encodings[at] for at in positions])
         weights = torch.tensor(self.weights[positions], dtype=torch.float32)
+        if self.vectors is not None:
+            inputs["vectors"] = torch.tensor(self.vectors[positions], dtype=torch.float32)
         return {**inputs, "labels": torch.tensor(self.labels[positions]), "weights": weights}
 
 
@@ -94,7 +100,12 @@ def train(network: Network, lesson: Lesson, exam: Exam | None, params: "Params",
     sizes = np.array([len(encoding.ids) for encoding in lesson.encodings])
     batches = Batches(sizes, lesson.units, params.batch_size, seed)
     steps = params.epochs * len(batches)
-    optimizer = torch.optim.AdamW(weight_groups(network, params), fused=True)
+    groups = weight_groups(network, params)
+    projection = None
+    if lesson.vectors is not None:
+        projection = projection_to(lesson.vectors.shape[1], network.head.in_features)
+        groups.append({"params": list(projection.parameters()), "lr": params.head_learning_rate, "weight_decay": 0.0})
+    optimizer = torch.optim.AdamW(groups, fused=True)
     schedule = get_scheduler("linear", optimizer, round(params.warmup * steps), steps)
     with tempfile.TemporaryDirectory(prefix="stance-") as folder:
         trainer = _Trainer(
@@ -113,11 +124,24 @@ def train(network: Network, lesson: Lesson, exam: Exam | None, params: "Params",
             optimizers=(optimizer, schedule),
             callbacks=[_Best(network, exam, params.patience)] if exam and params.patience else [],
         )
-        trainer.prepare(network, lesson, batches, params)
+        trainer.prepare(network, lesson, batches, params, projection)
         trainer.train()
     if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
         todo = "Lower model.params.learning_rate or raise model.params.warmup."
         raise ModelError(problem("the training", "finite weights", "a divergence", todo))
+
+
+def projection_to(width: int, own: int) -> nn.Linear:
+    """Return a linear layer from text vectors of width `own` to a teacher's of `width`, used in training only."""
+    projection = nn.Linear(own, width)
+    nn.init.normal_(projection.weight, std=0.02)
+    nn.init.zeros_(projection.bias)
+    return projection
+
+
+def foretelling(projected: Tensor, vectors: Tensor, weights: Tensor) -> Tensor:
+    """Return the squared error of foretold vectors (b, d), summed over d, weighted by example (b,)."""
+    return (((projected - vectors) ** 2).sum(dim=1) * weights).mean()
 
 
 def weight_groups(network: Network, params: "Params") -> list[dict[str, Any]]:
@@ -167,8 +191,11 @@ def disagreement(scores: Tensor, weights: Tensor) -> Tensor:
 class _Trainer(Trainer):
     """Trainer with given batches, our loss, and logs that go to `logging` instead of stdout."""
 
-    def prepare(self, network: Network, lesson: Lesson, batches: Batches, params: "Params") -> None:
-        """Take what to train on and how."""
+    def prepare(
+        self, network: Network, lesson: Lesson, batches: Batches, params: "Params", projection: nn.Linear | None
+    ) -> None:
+        """Take what to train on and how, and what leads to a teacher's vectors if there are any."""
+        self._projection = projection
         self._network = network
         self._lesson = lesson
         self._batches = batches
@@ -186,12 +213,15 @@ class _Trainer(Trainer):
         if self._params.r_drop:
             inputs = {key: torch.cat([value, value]) for key, value in inputs.items()}
         labels, weights = inputs["labels"], inputs["weights"]
-        given = {key: value for key, value in inputs.items() if key not in ("labels", "weights")}
+        given = {key: value for key, value in inputs.items() if key not in ("labels", "weights", "vectors")}
         pooled = given["pooled"] if "pooled" in given else self._network.pool(given)
         scores = torch.log_softmax(self._network.classify(pooled), dim=1)
         loss = -(weights * scores).sum(dim=1).mean()
         if self._params.r_drop:
             loss = loss + self._params.r_drop * disagreement(scores, weights.sum(dim=1))
+        if self._projection is not None:
+            foretold = foretelling(self._projection(pooled), inputs["vectors"], weights.sum(dim=1))
+            loss = loss + self._params.vector_loss * foretold
         if self._params.contrast_loss:
             loss = loss + self._params.contrast_loss * contrastive(pooled, labels, weights.sum(dim=1))
         return loss

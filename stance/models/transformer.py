@@ -68,6 +68,10 @@ class Params(Settings):
     class_weight: Literal["balanced"] | None = Field(None, description="weigh labels by inverse frequency")
     r_drop: float = Field(0.0, ge=0, description="weight of the divergence between two dropout passes")
     contrast_loss: float = Field(0.0, ge=0, description="weight of the supervised contrastive loss on text vectors")
+    teacher_vectors: Path | None = Field(
+        None, description="a larger model's text vectors of the training examples (Parquet), to be foretold"
+    )
+    vector_loss: float = Field(1.0, gt=0, description="weight of the squared error of foretelling them")
     members: int = Field(
         1, ge=1, le=100, description="encoders trained with different seeds, whose scores are averaged"
     )
@@ -82,6 +86,10 @@ class Params(Settings):
             raise ValueError("patience, which has no effect with one epoch")
         if self.contrast_loss and self.batch_size == 1:
             raise ValueError("contrast_loss, which has no effect in batches of one")
+        if self.teacher_vectors is None and self.vector_loss != type(self).model_fields["vector_loss"].default:
+            raise ValueError("vector_loss, which has no effect without teacher_vectors")
+        if self.teacher_vectors is not None and self.frozen_layers == "all":
+            raise ValueError("teacher_vectors, which has no effect with frozen_layers all")
         if self.r_drop and self.dropout == self.encoder_dropout == 0:
             raise ValueError("r_drop, which has no effect without dropout")
         if self.frozen_layers == "all":
@@ -143,7 +151,8 @@ def fit(train: Sequence[Example], validation: Sequence[Example], params: Params,
 
     Raises:
         ConfigError: a setting does not fit the encoder, or has no effect.
-        DataError: `train` lacks a label or votes, or `validation` is empty though patience is set.
+        DataError: `train` lacks a label or votes, `validation` is empty though patience is set, or a teacher's vectors
+            do not fit.
         ModelError: the encoder is not installed, damaged or of an unknown kind, or the training diverged.
     """
     _check_data(train, validation, params)
@@ -203,9 +212,12 @@ def _check_data(train: Sequence[Example], validation: Sequence[Example], params:
 
 
 def _lesson(tokens: "Tokens", train: Sequence[Example], params: Params, network: "Network") -> "Lesson":
+    from stance.models import _vectors
     from stance.models._network import pooled
     from stance.models._training_loop import Lesson
 
+    ids = [example.id for example in train]
+    vectors = None if params.teacher_vectors is None else _vectors.read(params.teacher_vectors, ids)
     encodings = tokens.encode([example.query for example in train])
     cut = sum(bool(encoding.overflowing) for encoding in encodings)
     if cut:
@@ -217,6 +229,7 @@ def _lesson(tokens: "Tokens", train: Sequence[Example], params: Params, network:
         weights=loss_weights(train, params.label_smoothing, params.soft_labels, params.class_weight is not None),
         units=[(example.base or example.id) if params.contrast_loss else str(n) for n, example in enumerate(train)],
         pooled=pooled(network, tokens, encodings) if params.frozen_layers == "all" else None,
+        vectors=vectors,
     )
 
 

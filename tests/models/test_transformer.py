@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
+from pyarrow import parquet
 
 from stance.config import validate
 from stance.errors import ConfigError, DataError, ModelError
@@ -135,7 +137,60 @@ def test_the_weight_of_an_extra_loss_matters(name: str, uneven: list[Example], q
 
 def test_every_setting_is_tried() -> None:
     tried = {name for change in CHANGES for name in change}
-    assert tried | {"encoder", "revision", "members"} == set(Params.model_fields)
+    elsewhere = {"encoder", "revision", "members", "teacher_vectors", "vector_loss"}
+    assert tried | elsewhere == set(Params.model_fields)
+
+
+def written(path: Path, ids: list[str], vectors: FloatArray) -> Path:
+    """A file of a teacher's vectors as `experiments/recipe/vectors.py` writes it."""
+    half = pa.array(vectors.astype(np.float16).ravel())
+    parquet.write_table(
+        pa.table({"id": ids, "vector": pa.FixedSizeListArray.from_arrays(half, vectors.shape[1])}), path
+    )
+    return path
+
+
+def test_a_teachers_vectors_change_what_is_learnt_and_leave_nothing_else_behind(
+    toy: Toy, quick: Quick, tmp_path: Path
+) -> None:
+    examples = toy(60)
+    drawn = np.random.default_rng(0).normal(size=(len(examples), 3))
+    path = written(tmp_path / "vectors.parquet", [example.id for example in examples], drawn)
+    plain = transformer.fit(examples, [], quick(), seed=0)
+    little, much = (
+        transformer.fit(examples, [], quick(teacher_vectors=path, vector_loss=weight), seed=0) for weight in (0.1, 5.0)
+    )
+    for one, other in ((plain, little), (little, much)):
+        assert any(name.startswith("encoder.") for name in differ(weights(one), weights(other)))
+
+
+def test_vectors_that_do_not_fit_are_refused_before_the_training(toy: Toy, quick: Quick, tmp_path: Path) -> None:
+    examples = toy(60)
+    ids = [example.id for example in examples]
+    path, again = tmp_path / "vectors.parquet", "Make the file again: data/teacher/README.md."
+    params = quick(teacher_vectors=path)
+
+    def refusal() -> str:
+        with pytest.raises(DataError) as caught:
+            transformer.fit(examples, [], params, seed=0)
+        return str(caught.value)
+
+    assert refusal() == f"{path}: expected a Parquet file of a teacher's text vectors, got no such file. {again}"
+    path.write_text("id,vector\n")
+    assert refusal().startswith(f"{path}: expected a Parquet file, got ")
+    parquet.write_table(pa.table({"id": ids}), path)
+    assert refusal() == f"{path}: expected the columns id and vector, got only id. {again}"
+    written(path, ids[1:], np.ones((len(ids) - 1, 2)))
+    assert refusal() == (
+        f"{path}: expected a vector of every training example, got none for 1 of {len(ids)}, such as {ids[0]!r}. "
+        f"{again}"
+    )
+    written(path, ids, np.full((len(ids), 2), np.nan))
+    assert refusal() == (
+        f"{path}: expected vectors of numbers, all of one length, got numbers that are not finite. {again}"
+    )
+    parquet.write_table(pa.table({"id": ids, "vector": [[1.0] * (1 + at % 2) for at in range(len(ids))]}), path)
+    assert refusal().startswith(f"{path}: expected vectors of numbers, all of one length, got ")
 
 
 def test_the_weight_of_an_example_scales_its_share_of_the_loss(
@@ -267,6 +322,11 @@ def test_a_training_that_diverges_is_refused(toy: Toy, quick: Quick) -> None:
         ({"frozen_layers": "all", "contrast_loss": 1.0}, "contrast_loss, which has no effect with frozen_layers all"),
         ({"frozen_layers": "all", "encoder_dropout": 0}, "encoder_dropout, which has no effect with frozen_layers all"),
         ({"r_drop": 1.0, "dropout": 0, "encoder_dropout": 0}, "r_drop, which has no effect without dropout"),
+        ({"vector_loss": 2.0}, "vector_loss, which has no effect without teacher_vectors"),
+        (
+            {"frozen_layers": "all", "teacher_vectors": "x.parquet"},
+            "teacher_vectors, which has no effect with frozen_layers all",
+        ),
         (
             {"frozen_layers": "all", "r_drop": 1.0, "dropout": 0},
             "r_drop, which has no effect with frozen_layers all and no dropout",

@@ -17,7 +17,7 @@ from stance.models._batches import Batches, loss_weights, macro_f1
 from stance.models._encoder import Source
 from stance.models._network import Network, Tokens, pooled
 from stance.models._pretrained import pretrained
-from stance.models._training_loop import contrastive, disagreement, own_generators, weight_groups
+from stance.models._training_loop import contrastive, disagreement, foretelling, own_generators, weight_groups
 from stance.models.transformer import Params
 from stance.schema import LABELS, Example, Query
 
@@ -212,3 +212,8 @@ def test_the_learning_rate_falls_from_layer_to_layer(encoders: dict[str, Path]) 
         "head.weight": 0.5,
     }.items():
         assert rates[part] == pytest.approx(rate)
+
+
+def test_foretelling_is_the_weighted_squared_error() -> None:
+    foretold, vectors = torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([[0.0, 0.0], [0.0, 3.0]])
+    assert float(foretelling(foretold, vectors, torch.tensor([1.0, 0.5]))) == pytest.approx((1 * 5 + 0.5 * 4) / 2)

@@ -1,0 +1,48 @@
+"""What a teacher makes of the training texts inside: a vector for each, to be foretold from the student's own.
+
+Three probabilities say little of how a larger model came to them; its hidden states say more (FitNets: Romero et al.
+2015, https://arxiv.org/abs/1412.6550).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from stance.errors import DataError, problem
+from stance.schema import FloatArray
+
+_AGAIN: Final = "Make the file again: data/teacher/README.md."
+
+
+def read(path: Path, ids: Sequence[str]) -> FloatArray:
+    """Return the vectors of the examples with these `n` ids, shape (n, d), from a Parquet file `id`, `vector`.
+
+    Raises:
+        DataError: the file is missing or damaged, lacks a column or an example, or its vectors are no vectors.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    if not path.is_file():
+        raise DataError(problem(path, "a Parquet file of a teacher's text vectors", "no such file", _AGAIN))
+    try:
+        table = parquet.ParquetFile(path).read()
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(problem(path, "a Parquet file", str(error).splitlines()[0], _AGAIN)) from error
+    if not {"id", "vector"} <= set(table.column_names):
+        got = f"only {', '.join(table.column_names)}"
+        raise DataError(problem(path, "the columns id and vector", got, _AGAIN))
+    rows = dict(zip(map(str, table["id"].to_pylist()), table["vector"].to_pylist(), strict=True))
+    if missing := [name for name in ids if name not in rows]:
+        got = f"none for {len(missing):,} of {len(ids):,}, such as {missing[0]!r}"
+        raise DataError(problem(path, "a vector of every training example", got, _AGAIN))
+    try:
+        vectors = np.array([rows[name] for name in ids], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(problem(path, "vectors of numbers, all of one length", str(error), _AGAIN)) from error
+    if vectors.ndim != 2 or not np.isfinite(vectors).all():
+        got = "numbers that are not finite" if vectors.ndim == 2 else f"an array of {vectors.ndim} dimensions"
+        raise DataError(problem(path, "vectors of numbers, all of one length", got, _AGAIN))
+    return vectors
