@@ -10,6 +10,8 @@ import yaml
 
 from stance.dataset import Build, DataConfig
 from stance.dataset.checks import check_leaks
+from stance.dataset.teacher import teach
+from stance.models import _vectors
 from stance.schema import LABELS, MADE_UP
 
 
@@ -59,6 +61,14 @@ def test_contrasts_are_in_train_only_and_never_far_from_their_base(real: Build) 
         assert bool(contrasts) == (name == "train")
         groups = {example.id: example.group for example in examples}
         assert all(groups[c.base] == c.group for c in contrasts if c.base in groups)
+
+
+def test_the_teachers_speak_of_every_training_example(root: Path, real: Build) -> None:
+    train = real.dataset.split("train")
+    for name in ("mpnet.csv", "ensemble.csv"):
+        assert len(teach(train, root / "data" / "teacher" / name, 1.0)) == len(train)
+    vectors = _vectors.read(root / "data" / "teacher" / "ensemble-vectors.parquet", [example.id for example in train])
+    assert vectors.shape == (len(train), 64)
 
 
 def test_every_annotation_is_accounted_for(real: Build) -> None:
