@@ -91,8 +91,10 @@ def own_generators(seed: int) -> Iterator[None]:
         np.random.set_state(numpy)
 
 
-def train(network: Network, lesson: Lesson, exam: Exam | None, params: "Params", seed: int) -> None:
+def train(network: Network, lesson: Lesson, exam: Exam | None, params: "Params", seed: int) -> nn.Linear | None:
     """Fine-tune `network` in place; weights that require no gradient stay. Nothing is left on disk.
+
+    Return what leads from its text vectors to a teacher's, whose work is done, or `None` if there is no such teacher.
 
     Raises:
         ModelError: the training diverged.
@@ -108,8 +110,9 @@ def train(network: Network, lesson: Lesson, exam: Exam | None, params: "Params",
     optimizer = torch.optim.AdamW(groups, fused=True)
     schedule = get_scheduler("linear", optimizer, round(params.warmup * steps), steps)
     with tempfile.TemporaryDirectory(prefix="stance-") as folder:
+        # Trainer clears and clips the gradients of the module that it is given, and of no other.
         trainer = _Trainer(
-            network,
+            network if projection is None else nn.ModuleList([network, projection]),
             TrainingArguments(
                 output_dir=folder,
                 num_train_epochs=params.epochs,
@@ -129,6 +132,7 @@ def train(network: Network, lesson: Lesson, exam: Exam | None, params: "Params",
     if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
         todo = "Lower model.params.learning_rate or raise model.params.warmup."
         raise ModelError(problem("the training", "finite weights", "a divergence", todo))
+    return projection
 
 
 def projection_to(width: int, own: int) -> nn.Linear:

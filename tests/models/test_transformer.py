@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from stance.config import validate
 from stance.errors import ConfigError, DataError, ModelError
-from stance.models import softmax, transformer
+from stance.models import _training_loop, softmax, transformer
 from stance.models._batches import macro_f1
 from stance.models._encoder import Source
 from stance.models._pretrained import pretrained
@@ -162,6 +162,20 @@ def test_a_teachers_vectors_change_what_is_learnt_and_leave_nothing_else_behind(
     )
     for one, other in ((plain, little), (little, much)):
         assert any(name.startswith("encoder.") for name in differ(weights(one), weights(other)))
+
+
+def test_gradients_of_what_foretells_the_vectors_do_not_pile_up(
+    toy: Toy, quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examples = toy(30)
+    path = written(tmp_path / "vectors.parquet", [example.id for example in examples], np.ones((len(examples), 2)))
+    made = []
+    train = _training_loop.train
+    monkeypatch.setattr(_training_loop, "train", lambda *given: made.append(train(*given)))
+    transformer.fit(examples, [], quick(teacher_vectors=path), seed=0)
+    (projection,) = made
+    assert projection is not None
+    assert [weight.grad for weight in projection.parameters()] == [None, None]  # cleared after the last step
 
 
 def test_vectors_that_do_not_fit_are_refused_before_the_training(toy: Toy, quick: Quick, tmp_path: Path) -> None:
