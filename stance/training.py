@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-VECTORS: Final = "model.params.teacher_vectors"
 FACETS: Final = ("theatre", "actor_type")
 """What an evaluation is broken down by."""
 
@@ -231,7 +230,8 @@ def fit_examples(
 
 def teacher_files(config: RunConfig) -> dict[str, Path]:
     """Return the files of a teacher that `config` names, by the setting that does."""
-    files = {"data.teacher": config.data.teacher, VECTORS: config.model.params.get("teacher_vectors")}
+    vectors = config.model.params.get("teacher_vectors")
+    files = {"data.teacher": config.data.teacher, "model.params.teacher_vectors": vectors}
     return {setting: Path(path) for setting, path in files.items() if path is not None}
 
 

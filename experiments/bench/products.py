@@ -15,13 +15,12 @@ Shares are of useful work, as runtimes.py counts it: padding counts against them
 
 import argparse
 import statistics
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from runtimes import MATRIX, MODELS, flop, mixed
+from runtimes import MATRIX, MODELS, Work, flop, interleaved, mixed
 from torch import nn
 
 from stance.models import load
@@ -43,19 +42,12 @@ def main() -> None:
     layers = [layer for layer in model.networks[0].encoder.modules() if isinstance(layer, nn.Linear)]
     batches = list(by_length([int(length) for length in lengths], TOKENS_AT_ONCE))
     square = torch.randn(MATRIX, MATRIX, generator=torch.Generator().manual_seed(0))
-    works = {
+    works: dict[str, Work] = {
         "product": lambda: torch.matmul(square, square),
         "products alone": lambda: products(layers, lengths, batches),
         "scoring": lambda: classifier.predict_proba(queries),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for number in range(options.rounds + 1):  # the first round warms up
-        for name, work in works.items():
-            begun = time.perf_counter()
-            work()
-            if number:
-                seconds[name].append(time.perf_counter() - begun)
-    median = {name: statistics.median(taken) for name, taken in seconds.items()}
+    median = {name: statistics.median(taken) for name, taken in interleaved(works, options.rounds).items()}
     rate = 2 * MATRIX**3 / median["product"]
     linear = 2 * sum(layer.weight.numel() for layer in layers) * lengths.sum()
     print(f"vectors: {torch.backends.cpu.get_cpu_capability()}; threads: {torch.get_num_threads()}")

@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,15 +135,21 @@ def speed(transformer: Path, runtimes: Sequence[Runtime], texts: Sequence[str], 
     works[f"cascade: TF-IDF, then MiniLM {runtimes[-1]}"] = lambda: joined.logits(queries)
     works |= others(transformer, model, texts)
     square = torch.randn(MATRIX, MATRIX, generator=torch.Generator().manual_seed(0))
-    seconds: dict[str, list[float]] = {name: [] for name in ("product", *works)}
+    seconds = interleaved({"product": lambda: torch.matmul(square, square), **works}, rounds)
+    rate = 2 * MATRIX**3 / statistics.median(seconds.pop("product"))
+    return {"rate": rate, "tokens": float(lengths.sum()), "rows": _rows(seconds, lengths, flop(model, lengths), rate)}
+
+
+def interleaved(works: Mapping[str, Work], rounds: int) -> dict[str, list[float]]:
+    """Return the seconds that each of `works` took in each of `rounds`, done one after the other in every round."""
+    seconds: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds + 1):  # the first round warms up
-        for name, work in (("product", lambda: torch.matmul(square, square)), *works.items()):
+        for name, work in works.items():
             begun = time.perf_counter()
             work()
             if number:
                 seconds[name].append(time.perf_counter() - begun)
-    rate = 2 * MATRIX**3 / statistics.median(seconds.pop("product"))
-    return {"rate": rate, "tokens": float(lengths.sum()), "rows": _rows(seconds, lengths, flop(model, lengths), rate)}
+    return seconds
 
 
 def _rows(seconds: dict[str, list[float]], lengths: Any, work: float, rate: float) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from stance import dataset
+from stance.errors import StanceError
 from stance.models import load
 
 
@@ -34,4 +35,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except StanceError as error:
+        raise SystemExit(f"Error: {error}") from error

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import track
 
 from stance import dataset
+from stance.errors import ModelError, StanceError, problem
 from stance.models import load
 from stance.models._network import by_length
 from stance.models.transformer import Transformer
@@ -46,7 +47,8 @@ def main() -> None:
 def hidden(folder: Path, queries: list[Query], layers: list[int]) -> FloatArray:
     """Return the hidden states of `layers`, averaged over the tokens of `n` texts and side by side, shape (n, l h)."""
     model = load(folder, "torch").model
-    assert isinstance(model, Transformer)
+    if not isinstance(model, Transformer):
+        raise ModelError(problem(folder, "a saved transformer", "a model of another kind", "Name another model."))
     network, encodings = model.networks[0], model.tokens.encode(queries)
     width = network.head.in_features
     out = np.empty((len(queries), width * len(layers)), dtype=np.float32)
@@ -80,4 +82,7 @@ def write(path: Path, ids: list[str], vectors: FloatArray) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except StanceError as error:
+        raise SystemExit(f"Error: {error}") from error

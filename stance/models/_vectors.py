@@ -20,7 +20,8 @@ def read(path: Path, ids: Sequence[str]) -> FloatArray:
     """Return the vectors of the examples with these `n` ids, shape (n, d), from a Parquet file `id`, `vector`.
 
     Raises:
-        DataError: the file is missing or damaged, lacks a column or an example, or its vectors are no vectors.
+        DataError: the file is missing or damaged, lacks a column or an example, has an id twice, or its vectors are
+            no vectors.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -34,7 +35,11 @@ def read(path: Path, ids: Sequence[str]) -> FloatArray:
     if not {"id", "vector"} <= set(table.column_names):
         got = f"only {', '.join(table.column_names)}"
         raise DataError(problem(path, "the columns id and vector", got, _AGAIN))
-    rows = dict(zip(map(str, table["id"].to_pylist()), table["vector"].to_pylist(), strict=True))
+    names = [str(name) for name in table["id"].to_pylist()]
+    rows = dict(zip(names, table["vector"].to_pylist(), strict=True))
+    if len(rows) < len(names):
+        got = f"{len(names) - len(rows):,} more than once"
+        raise DataError(problem(path, "each id once", got, _AGAIN))
     if missing := [name for name in ids if name not in rows]:
         got = f"none for {len(missing):,} of {len(ids):,}, such as {missing[0]!r}"
         raise DataError(problem(path, "a vector of every training example", got, _AGAIN))

@@ -199,6 +199,8 @@ def test_vectors_that_do_not_fit_are_refused_before_the_training(toy: Toy, quick
         f"{path}: expected a vector of every training example, got none for 1 of {len(ids)}, such as {ids[0]!r}. "
         f"{again}"
     )
+    written(path, [*ids, ids[0]], np.ones((len(ids) + 1, 2)))
+    assert refusal() == f"{path}: expected each id once, got 1 more than once. {again}"
     written(path, ids, np.full((len(ids), 2), np.nan))
     assert refusal() == (
         f"{path}: expected vectors of numbers, all of one length, got numbers that are not finite. {again}"
