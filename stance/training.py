@@ -34,11 +34,20 @@ class RunData(Settings):
     invented_weight: float = Field(1.0, ge=0, le=10, description="weight of an invented statement; 0 leaves them out")
     teacher: Path | None = Field(None, description="a larger model's probabilities of the training examples, to learn")
     teacher_weight: float = Field(0.5, gt=0, le=1, description="the teacher's share of what an example teaches")
+    extra_train_splits: tuple[str, ...] = Field(
+        (),
+        description="what a model that goes into use learns from beside train; it cannot be judged on these any more",
+        exclude_if=lambda splits: not splits,  # models without any keep the fingerprint that they had
+    )
 
     @model_validator(mode="after")
-    def _nothing_without_effect(self) -> "RunData":
+    def _fits_together(self) -> "RunData":
         if self.teacher is None and self.teacher_weight != type(self).model_fields["teacher_weight"].default:
             raise ValueError("teacher_weight, which has no effect without teacher")
+        if "validation" in self.extra_train_splits:
+            raise ValueError("extra_train_splits with validation, which calibration needs unseen")
+        if len({"train", *self.extra_train_splits}) <= len(self.extra_train_splits):
+            raise ValueError("extra_train_splits with a split that is learnt from twice")
         return self
 
 
@@ -59,6 +68,12 @@ class RunConfig(Settings):
     calibration: Literal["temperature", "none"] = Field("temperature", description="of probabilities, on validation")
     evaluate: tuple[str, ...] = Field(("validation", "test", "test_unseen"), description="splits to report on")
     experiment: str = Field("disarmament", min_length=1, description="the MLflow experiment that the run belongs to")
+
+    @model_validator(mode="after")
+    def _judged_on_what_is_unseen(self) -> "RunConfig":
+        if both := [split for split in self.evaluate if split in self.data.extra_train_splits]:
+            raise ValueError(f"{', '.join(both)} in data.extra_train_splits and in evaluate")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +122,10 @@ def train(config: RunConfig, out: Path, replace: bool = False) -> Trained:
 
     _folder.check_writable(out, replace)
     data = dataset.load(config.data.path)
-    for split in config.evaluate:
+    for split in (*config.data.extra_train_splits, *config.evaluate):
         data.split(split)
     with tracking.run(config.experiment, f"{config.name}-seed{config.seed}") as run_id:
-        log_inputs(config, data, ("train", "validation", *config.evaluate))
+        log_inputs(config, data, ("train", *config.data.extra_train_splits, "validation", *config.evaluate))
         classifier, evaluations = fit_and_evaluate(config, data)
         _folder.save(classifier, out, replace)
         log_model(classifier, out, data)
@@ -154,7 +169,9 @@ def log_model(classifier: Classifier, folder: Path, data: "Dataset") -> None:
 
 
 def fit(config: RunConfig, data: "Dataset") -> Classifier:
-    """Return the model of `config` fitted on train and calibrated on validation; no other split is looked at.
+    """Return the model of `config` fitted on train and calibrated on validation.
+
+    No other split is looked at, but those that `data.extra_train_splits` adds to train.
 
     Raises:
         ConfigError: a setting does not fit the data, or a model that this one is made of was trained on other data.
@@ -163,7 +180,7 @@ def fit(config: RunConfig, data: "Dataset") -> Classifier:
     from stance.dataset.teacher import teach
 
     _check_origins(config, data)
-    train = weigh(data.split("train"), config.data)
+    train = _learnt(config, data)
     if config.data.teacher is not None:
         train = teach(train, config.data.teacher, config.data.teacher_weight)
     return fit_examples(config, train, data.split("validation"), _origin(config, data))
@@ -174,17 +191,38 @@ def _check_origins(config: RunConfig, data: "Dataset") -> None:
     for number, origin in enumerate(_saved_models(config)):
         if origin.get("data_fingerprint") != data.fingerprint:
             got = f"{origin.get('name', 'one')} trained on {origin.get('data', 'unknown data')}, other or changed data"
-            where = f"model.params: saved model {number + 1}"
-            raise ConfigError(problem(where, f"a model trained on {data.folder}", got, "Train it again."))
+            raise ConfigError(problem(_saved(number), f"a model trained on {data.folder}", got, "Train it again."))
+        if more := sorted(learnt_splits(origin) - {"train", *config.data.extra_train_splits}):
+            got = f"{origin.get('name', 'one')}, which has learnt from {', '.join(more)} as well"
+            todo = "Take another, or name these in data.extra_train_splits and leave them out of evaluate."
+            raise ConfigError(problem(_saved(number), "a model that has learnt from the same splits", got, todo))
+
+
+def _saved(number: int) -> str:
+    return f"model.params: saved model {number + 1}"
+
+
+def learnt_splits(origin: Mapping[str, Any]) -> set[str]:
+    """Return the splits that a model of this `origin` has learnt from."""
+    return {"train", *origin.get("config", {}).get("data", {}).get("extra_train_splits", ())}
+
+
+def _learnt(config: RunConfig, data: "Dataset") -> list[Example]:
+    """What the model learns from: train and the splits that are added to it, with their weights."""
+    examples = [example for split in ("train", *config.data.extra_train_splits) for example in data.split(split)]
+    return weigh(examples, config.data)
 
 
 def check_learns_alone(config: RunConfig, part: str) -> None:
-    """Refuse a model made of saved models where it is to learn from a `part` of the data: these were trained before.
+    """Refuse a model that would not learn from a `part` of train alone, but was made of saved ones or adds splits.
 
     Raises:
-        ConfigError: it is made of saved models, or a setting of it is wrong.
+        ConfigError: it does not learn from that alone, or a setting of it is wrong.
         ModelError: a folder that it names holds no model.
     """
+    if more := ", ".join(config.data.extra_train_splits):
+        where, todo = "data.extra_train_splits", "Take it out, or judge the model on a split."
+        raise ConfigError(problem(where, f"nothing beside a {part}", more, todo))
     if saved := _saved_models(config):
         many = f"{len(saved)} saved {'model' if len(saved) == 1 else 'models'}"
         got = f"{config.model.kind} of {many}, which may have learnt from more"
@@ -289,6 +327,19 @@ def score(classifier: Classifier, examples: Sequence[Example]) -> "Evaluation":
     return judge(classifier, examples, probabilities)
 
 
+def check_unseen(classifier: Classifier, splits: Sequence[str]) -> None:
+    """Refuse a split, other than train, that `classifier` has learnt from: what it scores there says nothing.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    seen = learnt_splits(classifier.origin) - {"train"}
+    if both := [split for split in splits if split in seen]:
+        got = f"{', '.join(both)}, which it has learnt from (data.extra_train_splits)"
+        todo = "Take --split validation or --data FILE, or train it without."
+        raise ConfigError(problem("--split", "splits that the model has not learnt from", got, todo))
+
+
 def read_splits(classifier: Classifier, names: Sequence[str], folder: Path | None = None) -> dict[str, list[Example]]:
     """Return the named splits of the data in `folder`, by default of the data that `classifier` was trained on.
 
@@ -325,7 +376,7 @@ def read_labelled(path: Path, columns: Mapping[str, str | None]) -> list[Example
 
 
 def _origin(config: RunConfig, data: "Dataset") -> dict[str, Any]:
-    labels = [example.label for example in weigh(data.split("train"), config.data)]
+    labels = [example.label for example in _learnt(config, data)]
     return {
         "name": config.name,
         "config": config.model_dump(mode="json"),

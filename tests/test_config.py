@@ -242,3 +242,22 @@ def test_a_share_of_a_teacher_without_a_teacher_is_refused() -> None:
         f"{path}: data: expected settings that fit together, got teacher_weight, which has no effect without teacher. "
         "Change one of them."
     )
+
+
+@pytest.mark.parametrize(
+    ("splits", "where", "got"),
+    [
+        ("[validation]", ": data", "extra_train_splits with validation, which calibration needs unseen"),
+        ("[test, test]", ": data", "extra_train_splits with a split that is learnt from twice"),
+        ("[train]", ": data", "extra_train_splits with a split that is learnt from twice"),
+        ("[test]", ": the settings", "test in data.extra_train_splits and in evaluate"),
+    ],
+)
+def test_splits_to_learn_from_that_calibration_or_evaluation_needs_unseen_are_refused(
+    splits: str, where: str, got: str
+) -> None:
+    path = ROOT / "configs" / "tfidf.yaml"
+    with pytest.raises(ConfigError) as error:
+        read_run(path, [f"data.extra_train_splits={splits}"])
+    expected = "expected settings that fit together"
+    assert str(error.value) == f"{path}{where}: {expected}, got {got}. Change one of them."

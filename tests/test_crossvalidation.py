@@ -81,6 +81,15 @@ def test_a_teacher_that_has_seen_the_held_out_theatres_is_refused(setting: str, 
     )
 
 
+def test_splits_that_are_added_to_train_are_refused() -> None:
+    run = config(data={"path": "nowhere", "extra_train_splits": ["test"]}, evaluate=["validation"])
+    with pytest.raises(ConfigError) as caught:
+        cross_validate(run, corpus(), folds=3)
+    assert str(caught.value) == (
+        "data.extra_train_splits: expected nothing beside a fold, got test. Take it out, or judge the model on a split."
+    )
+
+
 def saved(folder: Path) -> list[str]:
     """The folders of two models that have seen every theatre."""
     for name in ("one", "two"):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DATA_CONFIG: Final = Path("configs/data/disarmament.yaml")
 BUILDS: Final = Path("data/build")
 SUITE: Final = Path("tests/behaviour")
+SPLITS: Final = ("test", "test_unseen")
 
 
 @click.command(cls=Command, epilog="stance build configs/data/disarmament.yaml")
@@ -130,7 +131,8 @@ def evaluate(
         columns = {"text": text_column, "label": label_column, "group": group_column}
         chosen = {file.name: training.read_labelled(file, columns)}
     else:
-        chosen = training.read_splits(classifier, splits or ("test", "test_unseen"), data)
+        training.check_unseen(classifier, splits or SPLITS)
+        chosen = training.read_splits(classifier, splits or SPLITS, data)
     found = {name: _judged(classifier, examples, min_confidence) for name, examples in chosen.items()}
     evaluations = {name: evaluation for name, (evaluation, _) in found.items()}
     points = {name: point for name, (_, point) in found.items() if point}

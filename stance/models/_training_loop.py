@@ -39,7 +39,8 @@ class Lesson:
     """The training examples as a network takes them: tokens, labels (n,), loss weights (n, k).
 
     Examples of one of the `units` (n,) stay in one batch. `pooled` (n, h) holds the text vectors when the encoder is
-    frozen: they are the same in each epoch. `vectors` (n, d) holds a teacher's text vectors where there is one.
+    frozen: they are the same in each epoch. `vectors` (n, d) holds a teacher's text vectors where there is one, NaN
+    in the rows of examples whose vectors are not known.
     """
 
     tokens: Tokens
@@ -144,8 +145,12 @@ def projection_to(width: int, own: int) -> nn.Linear:
 
 
 def foretelling(projected: Tensor, vectors: Tensor, weights: Tensor) -> Tensor:
-    """Return the squared error of foretold vectors (b, d), summed over d, weighted by example (b,)."""
-    return (((projected - vectors) ** 2).sum(dim=1) * weights).mean()
+    """Return the squared error of foretold vectors (b, d), summed over d, weighted by example (b,).
+
+    An example whose vector is not known, NaN, counts nothing.
+    """
+    error = torch.where(vectors.isnan(), 0.0, projected - vectors)
+    return ((error**2).sum(dim=1) * weights).mean()
 
 
 def weight_groups(network: Network, params: "Params") -> list[dict[str, Any]]:

@@ -16,8 +16,10 @@ from stance.schema import FloatArray
 _AGAIN: Final = "Make the file again: data/teacher/README.md."
 
 
-def read(path: Path, ids: Sequence[str]) -> FloatArray:
+def read(path: Path, ids: Sequence[str], partial: bool = False) -> FloatArray:
     """Return the vectors of the examples with these `n` ids, shape (n, d), from a Parquet file `id`, `vector`.
+
+    With `partial` some may be missing; their rows are NaN.
 
     Raises:
         DataError: the file is missing or damaged, lacks a column or an example, has an id twice, or its vectors are
@@ -40,14 +42,17 @@ def read(path: Path, ids: Sequence[str]) -> FloatArray:
     if len(rows) < len(names):
         got = f"{len(names) - len(rows):,} more than once"
         raise DataError(problem(path, "each id once", got, _AGAIN))
-    if missing := [name for name in ids if name not in rows]:
+    missing = [name for name in ids if name not in rows]
+    if missing and not (partial and len(missing) < len(ids)):
         got = f"none for {len(missing):,} of {len(ids):,}, such as {missing[0]!r}"
         raise DataError(problem(path, "a vector of every training example", got, _AGAIN))
     try:
-        vectors = np.array([rows[name] for name in ids], dtype=np.float64)
+        known = np.array([rows[name] for name in ids if name in rows], dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(problem(path, "vectors of numbers, all of one length", str(error), _AGAIN)) from error
-    if vectors.ndim != 2 or not np.isfinite(vectors).all():
-        got = "numbers that are not finite" if vectors.ndim == 2 else f"an array of {vectors.ndim} dimensions"
+    if known.ndim != 2 or not np.isfinite(known).all():
+        got = "numbers that are not finite" if known.ndim == 2 else f"an array of {known.ndim} dimensions"
         raise DataError(problem(path, "vectors of numbers, all of one length", got, _AGAIN))
+    vectors = np.full((len(ids), known.shape[1]), np.nan)
+    vectors[[name in rows for name in ids]] = known
     return vectors

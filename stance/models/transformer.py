@@ -72,6 +72,11 @@ class Params(Settings):
         None, description="a larger model's text vectors of the training examples (Parquet), to be foretold"
     )
     vector_loss: float = Field(1.0, gt=0, description="weight of the squared error of foretelling them")
+    partial_vectors: bool = Field(
+        False,
+        description="let the file lack some of the examples, which then foretell nothing",
+        exclude_if=lambda partial: not partial,  # models without keep the fingerprint that they had
+    )
     members: int = Field(
         1, ge=1, le=100, description="encoders trained with different seeds, whose scores are averaged"
     )
@@ -88,6 +93,8 @@ class Params(Settings):
             raise ValueError("contrast_loss, which has no effect in batches of one")
         if self.teacher_vectors is None and self.vector_loss != type(self).model_fields["vector_loss"].default:
             raise ValueError("vector_loss, which has no effect without teacher_vectors")
+        if self.teacher_vectors is None and self.partial_vectors:
+            raise ValueError("partial_vectors, which has no effect without teacher_vectors")
         if self.teacher_vectors is not None and self.frozen_layers == "all":
             raise ValueError("teacher_vectors, which has no effect with frozen_layers all")
         if self.r_drop and self.dropout == self.encoder_dropout == 0:
@@ -217,7 +224,9 @@ def _lesson(tokens: "Tokens", train: Sequence[Example], params: Params, network:
     from stance.models._training_loop import Lesson
 
     ids = [example.id for example in train]
-    vectors = None if params.teacher_vectors is None else _vectors.read(params.teacher_vectors, ids)
+    vectors = (
+        None if params.teacher_vectors is None else _vectors.read(params.teacher_vectors, ids, params.partial_vectors)
+    )
     encodings = tokens.encode([example.query for example in train])
     cut = sum(bool(encoding.overflowing) for encoding in encodings)
     if cut:

@@ -8,6 +8,7 @@ from stance.evaluation import Estimate, Evaluation
 from stance.evaluation.behaviour import Outcome
 from stance.models import Classifier
 from stance.schema import LABELS
+from stance.training import learnt_splits
 
 METRICS: Final = ("macro_f1", "f_avg", "accuracy", "ece", "brier", "log_loss", "accuracy_at_coverage_50")
 _HUB_METRICS: Final = {"macro_f1": ("f1", "Macro-F1"), "accuracy": ("accuracy", "Accuracy")}
@@ -50,7 +51,7 @@ def card(
         f"## Intended use\n\n{_USE}",
         *([f"## How to use it\n\n{usage.strip()}"] if usage else []),
         f"## Data\n\n{_data(classifier, evaluations)}",
-        f"## Scores\n\n{_scores(evaluations)}",
+        f"## Scores\n\n{_scores(classifier, evaluations)}",
         *_by_theatre(evaluations),
         f"## Calibration\n\n{_calibration(classifier, evaluations)}",
         f"## Behaviour\n\n{_behaviour(outcomes)}",
@@ -116,10 +117,18 @@ def _data(classifier: Classifier, evaluations: Mapping[str, Evaluation]) -> str:
     rows += [[name, e.n, e.groups, *(e.labels[label] for label in LABELS)] for name, e in evaluations.items()]
     told = f"Data set `{_plain(str(origin.get('data', 'unknown')))}`"
     mark = f", fingerprint `{origin['data_fingerprint']}`" if origin.get("data_fingerprint") else ""
-    return f"{told}{mark}.\n\n{_table(['split', 'statements', 'groups', *LABELS], rows)}"
+    more = f" In train: the statements of {_extra(classifier)}, too." if _extra(classifier) else ""
+    return f"{told}{mark}.{more}\n\n{_table(['split', 'statements', 'groups', *LABELS], rows)}"
 
 
-def _scores(evaluations: Mapping[str, Evaluation]) -> str:
+def _extra(classifier: Classifier) -> str:
+    """The splits that the model has learnt from beside train, in words."""
+    return " and ".join(_plain(split) for split in sorted(learnt_splits(classifier.origin) - {"train"}))
+
+
+def _scores(classifier: Classifier, evaluations: Mapping[str, Evaluation]) -> str:
+    if not evaluations and _extra(classifier):
+        return f"Not measured: the model has learnt from {_extra(classifier)}, on which others are measured."
     if not evaluations:
         return "Not measured: the data that the model was trained on is not there, or has changed."
     rows = [[metric, *(estimate(e.metrics[metric]) for e in evaluations.values())] for metric in METRICS]

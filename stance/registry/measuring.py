@@ -37,6 +37,7 @@ def of_model(classifier: Classifier) -> dict[str, Evaluation]:
     """Return the evaluations by split on the data that the model was trained on.
 
     There are none where that data is not there any more, or has changed: a card would name data it was not measured on.
+    Splits that the model has learnt from are left out.
     """
     path = classifier.origin.get("config", {}).get("data", {}).get("path")
     if path is None:
@@ -45,7 +46,8 @@ def of_model(classifier: Classifier) -> dict[str, Evaluation]:
         data = dataset.load(Path(path))
         if data.fingerprint != classifier.origin.get("data_fingerprint"):
             return {}
-        return {name: training.score(classifier, data.split(name)) for name in SPLITS}
+        unseen = [name for name in SPLITS if name not in training.learnt_splits(classifier.origin)]
+        return {name: training.score(classifier, data.split(name)) for name in unseen}
     except DataError:
         return {}
 

@@ -142,7 +142,7 @@ def _data_differs(new: Read, old: Read) -> str:
     if None in marks:
         return "a run that does not tell its data.fingerprint"
     if marks[0] == marks[1]:
-        return _teachers_differ(new, old)
+        return _splits_differ(new, old) or _teachers_differ(new, old)
     names = sorted(name for name in new.run.params if name.startswith("data."))
     sizes = [
         f"{name.removeprefix('data.')} {new.run.params[name]} and {old.run.params[name]}"
@@ -150,6 +150,11 @@ def _data_differs(new: Read, old: Read) -> str:
         if name != "data.fingerprint" and old.run.params.get(name, new.run.params[name]) != new.run.params[name]
     ]
     return "; ".join([f"fingerprints {str(marks[0])[:12]} and {str(marks[1])[:12]}", *sizes])
+
+
+def _splits_differ(new: Read, old: Read) -> str:
+    more = [read.run.params.get("data.extra_train_splits", "none") for read in (new, old)]
+    return "" if more[0] == more[1] else f"extra_train_splits {more[0]} and {more[1]}"
 
 
 def _teachers_differ(new: Read, old: Read) -> str:

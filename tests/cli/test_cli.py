@@ -299,6 +299,60 @@ def test_evaluate_warns_about_data_that_the_model_was_not_trained_on(
     ]
 
 
+MORE = ["data.extra_train_splits=[test]", "evaluate=[validation, test_unseen]", "experiment=aside"]
+MORE = [part for setting in MORE for part in ("--set", setting)]
+
+
+def test_a_model_for_use_learns_from_more_splits_and_is_not_judged_on_these(
+    run: Run, project: Path, tmp_path: Path
+) -> None:
+    out = str(tmp_path / "release")
+    done = run("train", "tfidf.yaml", *MORE, "--out", out)
+    assert done.returncode == 0, done.stderr
+    alone = json.loads((project / "experiments/models/tfidf/model.json").read_text())
+    both = json.loads((tmp_path / "release" / "model.json").read_text())
+    counts = [sum(manifest["origin"]["train_labels"].values()) for manifest in (alone, both)]
+    n_test = json.loads(run("evaluate", "experiments/models/tfidf", "--split", "test", "--json").stdout)["test"]["n"]
+    assert counts[1] == counts[0] + n_test
+    assert "extra_train_splits" not in alone["origin"]["config"]["data"]
+    for options in ([], ["--split", "test"]):
+        done = run("evaluate", out, *options)
+        assert (done.returncode, done.stderr) == (
+            1,
+            "Error: --split: expected splits that the model has not learnt from, got test, which it has learnt from "
+            "(data.extra_train_splits). Take --split validation or --data FILE, or train it without.\n",
+        )
+    done = run("evaluate", out, "--split", "test_unseen", "--json")
+    assert list(json.loads(done.stdout)) == ["test_unseen"]
+
+
+def test_a_split_to_learn_from_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
+    done = run("train", "tfidf.yaml", "--set", "data.extra_train_splits=[tests]", "--out", str(tmp_path / "no"))
+    assert done.stderr == (
+        "Error: data/build/tiny: expected a split among train, validation, test, test_unseen, got 'tests'. "
+        "Change it. Did you mean 'test'?\n"
+    )
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_model_made_of_one_that_has_learnt_from_a_test_split_is_refused(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "release"
+    assert run("train", "tfidf.yaml", *MORE, "--out", str(out)).returncode == 0
+    vote = tmp_path / "vote.yaml"
+    vote.write_text(
+        "name: vote\ndata: {path: data/build/tiny}\nmodel: {kind: ensemble, params: {models: "
+        f"[experiments/models/tfidf, {out}]}}}}\n"
+    )
+    done = run("train", str(vote), "--out", str(tmp_path / "vote"))
+    assert done.stderr == (
+        "Error: model.params: saved model 2: expected a model that has learnt from the same splits, got tfidf, which "
+        "has learnt from test as well. Take another, or name these in data.extra_train_splits and leave them out of "
+        "evaluate.\n"
+    )
+    done = run("train", str(vote), *MORE, "--out", str(tmp_path / "vote"))
+    assert done.returncode == 0, done.stderr
+
+
 def test_evaluate_reads_a_labelled_table_and_the_projects_own_format(run: Run, tmp_path: Path) -> None:
     table = tmp_path / "gold.tsv"
     table.write_text(

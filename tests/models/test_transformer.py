@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from stance.config import validate
 from stance.errors import ConfigError, DataError, ModelError
-from stance.models import _training_loop, softmax, transformer
+from stance.models import _training_loop, _vectors, softmax, transformer
 from stance.models._batches import macro_f1
 from stance.models._encoder import Source
 from stance.models._pretrained import pretrained
@@ -137,7 +137,7 @@ def test_the_weight_of_an_extra_loss_matters(name: str, uneven: list[Example], q
 
 def test_every_setting_is_tried() -> None:
     tried = {name for change in CHANGES for name in change}
-    elsewhere = {"encoder", "revision", "members", "teacher_vectors", "vector_loss"}
+    elsewhere = {"encoder", "revision", "members", "teacher_vectors", "vector_loss", "partial_vectors"}
     assert tried | elsewhere == set(Params.model_fields)
 
 
@@ -162,6 +162,19 @@ def test_a_teachers_vectors_change_what_is_learnt_and_leave_nothing_else_behind(
     )
     for one, other in ((plain, little), (little, much)):
         assert any(name.startswith("encoder.") for name in differ(weights(one), weights(other)))
+
+
+def test_examples_without_a_vector_are_let_pass_where_that_is_asked_for(toy: Toy, quick: Quick, tmp_path: Path) -> None:
+    examples = toy(60)
+    ids, path = [example.id for example in examples], tmp_path / "vectors.parquet"
+    written(path, ids[:30], np.ones((30, 2)))
+    vectors = _vectors.read(path, ids, partial=True)
+    assert np.isnan(vectors).all(axis=1).tolist() == [False] * 30 + [True] * 30
+    model = transformer.fit(examples, [], quick(teacher_vectors=path, partial_vectors=True), seed=0)
+    assert np.isfinite(model.logits([example.query for example in examples])).all()
+    written(path, ["another"], np.ones((1, 2)))
+    with pytest.raises(DataError, match=f"got none for {len(ids)} of {len(ids)}"):
+        _vectors.read(path, ids, partial=True)
 
 
 def test_gradients_of_what_foretells_the_vectors_do_not_pile_up(
@@ -339,6 +352,7 @@ def test_a_training_that_diverges_is_refused(toy: Toy, quick: Quick) -> None:
         ({"frozen_layers": "all", "encoder_dropout": 0}, "encoder_dropout, which has no effect with frozen_layers all"),
         ({"r_drop": 1.0, "dropout": 0, "encoder_dropout": 0}, "r_drop, which has no effect without dropout"),
         ({"vector_loss": 2.0}, "vector_loss, which has no effect without teacher_vectors"),
+        ({"partial_vectors": True}, "partial_vectors, which has no effect without teacher_vectors"),
         (
             {"frozen_layers": "all", "teacher_vectors": "x.parquet"},
             "teacher_vectors, which has no effect with frozen_layers all",

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -217,3 +218,12 @@ def test_the_learning_rate_falls_from_layer_to_layer(encoders: dict[str, Path]) 
 def test_foretelling_is_the_weighted_squared_error() -> None:
     foretold, vectors = torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([[0.0, 0.0], [0.0, 3.0]])
     assert float(foretelling(foretold, vectors, torch.tensor([1.0, 0.5]))) == pytest.approx((1 * 5 + 0.5 * 4) / 2)
+
+
+def test_a_vector_that_is_not_known_counts_nothing_and_moves_nothing() -> None:
+    foretold = torch.tensor([[1.0, 2.0], [7.0, 7.0]], requires_grad=True)
+    error = foretelling(foretold, torch.tensor([[0.0, 0.0], [math.nan, math.nan]]), torch.ones(2))
+    assert error.item() == pytest.approx(5 / 2)
+    error.backward()
+    assert foretold.grad is not None
+    assert foretold.grad.tolist() == [[1.0, 2.0], [0.0, 0.0]]

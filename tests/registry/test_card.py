@@ -65,6 +65,15 @@ def test_no_foreign_name_is_markup(whole: str, classifier: Classifier) -> None:
     assert "# tiny: stance towards &#60;script&#62; # arms\n" in named
 
 
+def test_splits_that_were_learnt_from_beside_train_are_told(classifier: Classifier, evaluation: Evaluation) -> None:
+    origin = {**classifier.origin, "config": {"data": {"extra_train_splits": ["test_unseen", "test"]}}}
+    told = "In train: the statements of test and test_unseen, too."
+    assert told in card(replace(classifier, origin=origin), {"validation": evaluation})
+    empty = card(replace(classifier, origin=origin), {})
+    assert "Not measured: the model has learnt from test and test_unseen, on which others are measured." in empty
+    assert told not in card(classifier, {})
+
+
 def test_what_was_not_measured_is_said(classifier: Classifier) -> None:
     empty = card(classifier, {})
     assert "Not measured: the data that the model was trained on is not there, or has changed." in empty

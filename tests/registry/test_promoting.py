@@ -74,6 +74,15 @@ def test_models_of_other_teachers_are_refused(tracked: Callable[..., Read]) -> N
     )
 
 
+def test_models_that_learnt_from_other_splits_are_refused(tracked: Callable[..., Read]) -> None:
+    more = tracked(RIGHT, "b", **{"data.extra_train_splits": "['test']"})
+    assert refusal(more, tracked(RIGHT, "a")) == (
+        f"{BOTH}: expected models trained on the same data, got extra_train_splits ['test'] and none. "
+        f"Train one again. {FORCE}"
+    )
+    assert _judge(more, tracked(RIGHT, "a", **{"data.extra_train_splits": "['test']"}), "3").startswith("Not shown")
+
+
 def test_a_model_with_a_teacher_may_follow_one_without(tracked: Callable[..., Read]) -> None:
     taught = tracked(RIGHT, "b", **{"data.teacher": "said.csv", "data.teacher_sha256": "a" * 64})
     alone = tracked(RIGHT, "a", **{"data.teacher": "None"})
