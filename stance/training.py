@@ -327,7 +327,7 @@ def score(classifier: Classifier, examples: Sequence[Example]) -> "Evaluation":
     return judge(classifier, examples, probabilities)
 
 
-def check_unseen(classifier: Classifier, splits: Sequence[str]) -> None:
+def check_not_learnt(classifier: Classifier, splits: Sequence[str]) -> None:
     """Refuse a split, other than train, that `classifier` has learnt from: what it scores there says nothing.
 
     Raises:

@@ -131,7 +131,7 @@ def evaluate(
         columns = {"text": text_column, "label": label_column, "group": group_column}
         chosen = {file.name: training.read_labelled(file, columns)}
     else:
-        training.check_unseen(classifier, splits or SPLITS)
+        training.check_not_learnt(classifier, splits or SPLITS)
         chosen = training.read_splits(classifier, splits or SPLITS, data)
     found = {name: _judged(classifier, examples, min_confidence) for name, examples in chosen.items()}
     evaluations = {name: evaluation for name, (evaluation, _) in found.items()}
