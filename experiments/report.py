@@ -1,13 +1,13 @@
 """What the models of this repository are worth: writes `REPORT.md` and two figures, from saved models and built data.
 
-Run: python experiments/report.py [--measure] [--models DIR] [--data DIR] [--out FILE] [--cache DIR]
+Run: python experiments/report.py [--measure] [--models DIR] [--data DIR] [--out FILE] [--answers DIR]
 
 Scores, intervals and tests are those of `stance.evaluation` and `stance.comparison`. Predictions, speeds and training
-times are kept in a cache by the fingerprint of a model, so that a second call takes seconds and writes the same bytes;
-`--measure` times the models again. Other seeds of a model are read where `stance train configs/NAME.yaml --seed 1
---out experiments/models/NAME-1` left them. Two files beside the figures are written by hand: `causes.yaml`, why
-the model errs on a statement, and `next.md`, what follows from it. A model that is not there is left out, and a line
-says so.
+times of each model are kept in `report/answers/`, so that a second call takes seconds, writes the same bytes and needs
+no model; a model that is there and is another one is asked anew, and `--measure` times the models again. Other seeds
+of a model are read where `stance train configs/NAME.yaml --seed 1 --out experiments/models/NAME-1` left them. Two files
+beside the figures are written by hand: `causes.yaml`, why the model errs on a statement, and `next.md`, what follows
+from it. A model of which nothing is there is left out, and a line says so.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import report_page as page
 from report_figures import reliability_figure, risk_coverage_figure
-from report_models import Saved, cost, logits, read_saved
+from report_models import Saved, cost, logits, names_there, read_saved
 from report_page import Measured, Mistake, Readings, Tested
 from rich.console import Console
 from rich.progress import track
@@ -30,7 +30,7 @@ from stance.evaluation import Evaluation, Outcome, evaluate, read_suite, run_sui
 from stance.models import softmax
 from stance.schema import LABELS, Example, FloatArray, label_indices
 
-NAMES = ("majority", "tfidf", "minilm-plain", "minilm", "mpnet", "mpnet-taught", "ensemble")
+NAMES = ("majority", "tfidf", "minilm-plain", "minilm", "mpnet", "mpnet-taught", "mpnet-twice-taught", "ensemble")
 """From small to large; the last that is there is the one whose errors are read."""
 
 BASELINE = "tfidf"
@@ -39,6 +39,7 @@ PAIRS = (
     ("mpnet-taught", "minilm"),
     ("mpnet-taught", "mpnet"),
     ("ensemble", "mpnet-taught"),
+    ("mpnet-twice-taught", "ensemble"),
 )
 SPLITS = ("test", "test_unseen")
 SUITE = Path(__file__).parent.parent / "tests" / "behaviour"
@@ -52,14 +53,13 @@ SHOWN = 20
 class Asked:
     """A saved model and its probabilities of any texts, with the fitted temperature or, on request, without."""
 
-    def __init__(self, saved: Saved, cache: Path) -> None:
-        """Ask `saved` through `cache`."""
+    def __init__(self, saved: Saved) -> None:
+        """Ask `saved`, or what is kept of it."""
         self.saved = saved
-        self.cache = cache
 
     def probabilities(self, texts: Sequence[str], calibrated: bool = True) -> FloatArray:
         """Return probabilities of `n` texts, shape (n, k)."""
-        found = logits(self.saved, texts, self.cache)
+        found = logits(self.saved, texts)
         return softmax(found / self.saved.temperature) if calibrated else softmax(found)
 
     def evaluation(
@@ -93,18 +93,18 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", type=Path, default=here / "models", help="the folder of saved models")
     parser.add_argument("--data", type=Path, default=Path("data/build/disarmament"), help="what stance build wrote")
     parser.add_argument("--out", type=Path, default=here / "REPORT.md", help="the page; figures go into report/ beside")
-    parser.add_argument("--cache", type=Path, default=here / "report" / "cache", help="predictions, speeds, durations")
+    parser.add_argument("--answers", type=Path, default=here / "report" / "answers", help="what is kept of each model")
     return parser.parse_args(arguments)
 
 
 def _write(options: argparse.Namespace) -> None:
     data = dataset.load(options.data)
     splits = {name: data.split(name) for name in SPLITS}
-    there = [name for name in NAMES if (options.models / name / "model.json").is_file()]
+    there = [name for name in NAMES if names_there(name, options.models, options.answers)]
     if not there:
         expected = f"a model among {', '.join(NAMES)}"
         raise DataError(problem(options.models, expected, "none", "Train one: stance train configs/tfidf.yaml"))
-    asked = {name: Asked(read_saved(name, options.models / name), options.cache) for name in there}
+    asked = {name: Asked(read_saved(name, options.models, options.answers)) for name in there}
     bar = track(list(asked.values()), "Measuring", console=Console(stderr=True))
     models = [_measure(one, splits, options) for one in bar]
     beside = options.out.parent / "report"
@@ -122,17 +122,21 @@ def _other_seeds(name: str, options: argparse.Namespace) -> dict[int, Asked]:
     Raises:
         DataError: a folder holds another model than its name says.
     """
-    first = read_saved(name, options.models / name)
+    first = read_saved(name, options.models, options.answers)
     found = {}
-    for folder in sorted(options.models.glob(f"{name}-[0-9]*")):
-        other = read_saved(folder.name, folder)
+    for one in names_there(f"{name}-[0-9]*", options.models, options.answers):
+        other = read_saved(one, options.models, options.answers)
         same = (other.config, other.data_fingerprint) == (first.config, first.data_fingerprint)
-        if folder.name != f"{name}-{other.seed}" or other.seed == first.seed or not same:
+        if one != f"{name}-{other.seed}" or other.seed == first.seed or not same:
             todo = (
                 f"Train it again: stance train configs/{name}.yaml --seed N --out {options.models / name}-N --replace"
             )
-            raise DataError(problem(folder, f"{name} with another seed, the one it is named by", "another model", todo))
-        found[other.seed] = Asked(other, options.cache)
+            raise DataError(
+                problem(
+                    options.models / one, f"{name} with another seed, the one it is named by", "another model", todo
+                )
+            )
+        found[other.seed] = Asked(other)
     return found
 
 
@@ -159,7 +163,7 @@ def _measure(one: Asked, splits: Mapping[str, Sequence[Example]], options: argpa
         before={name: one.evaluation(examples, calibrated=False, resamples=0) for name, examples in splits.items()},
         after=after,
         behaviour=_behaviour(one),
-        cost=cost(one.saved, texts, log_losses, options.cache, options.measure),
+        cost=cost(one.saved, texts, log_losses, options.measure),
     )
 
 
@@ -343,7 +347,16 @@ def _errors(asked: Mapping[str, Asked], splits: Mapping[str, Sequence[Example]],
 
 def _best(there: Mapping[str, object]) -> str:
     """The largest model that is there; a fixed order, so that no score has a say."""
-    ordered = ("ensemble", "mpnet-taught", "mpnet", "minilm", "minilm-plain", BASELINE, "majority")
+    ordered = (
+        "ensemble",
+        "mpnet-twice-taught",
+        "mpnet-taught",
+        "mpnet",
+        "minilm",
+        "minilm-plain",
+        BASELINE,
+        "majority",
+    )
     return next(name for name in ordered if name in there)
 
 

@@ -1,14 +1,16 @@
 """The saved models of a folder, as `report.py` needs them: what they are, what they say, and what they cost.
 
-What takes long is kept in a cache folder by the fingerprint of the model: its logits of every text it was asked about,
-its speed, and the duration of its training. Another model, even one under the same name, is asked anew.
+What takes long is kept, in a file a model: what it is, its logits of every text that it was asked about, its speed, and
+the duration of its training. So a report can be made again where the model is not there any more. Another model under
+the same name is asked anew.
 """
 
+import hashlib
 import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from stance import tracking
+from stance.errors import DataError, problem
 from stance.models import Classifier, load
 from stance.schema import LABELS, FloatArray, Query
 
@@ -25,16 +28,19 @@ TIMES = 3
 SAME = 1e-5
 """Two log losses closer than this are of one model: the padding of a batch moves single-precision logits by less."""
 
+DECIMALS = 6
+"""Of the logits that are kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A model in its folder; `majority` is the position of the most frequent label it was trained on.
+    """A model; `majority` is the position of the most frequent label it was trained on.
 
-    `config` is all that it was made by but the seed and what it was reported on.
+    `config` is all that it was made by but the seed and what it was reported on. The model is in `folder`, or was, and
+    `kept` is the file of what is known of it.
     """
 
     name: str
-    folder: Path
     fingerprint: str
     temperature: float
     seed: int
@@ -42,6 +48,19 @@ class Saved:
     majority: int
     size: int
     config: Mapping[str, Any]
+    folder: Path
+    kept: Path
+
+    def content(self) -> dict[str, Any]:
+        """Return what is kept of this very model, with nothing known of it at first."""
+        found = _read(self.kept)
+        facts = {key: value for key, value in asdict(self).items() if key not in ("folder", "kept")}
+        same = found.get("model", {}).get("fingerprint") == self.fingerprint
+        return {"model": facts, "cost": {}, "logits": {}} | (found if same else {})
+
+    def there(self) -> bool:
+        """Whether the model can be asked."""
+        return _is_model(self.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,64 +75,92 @@ class Cost:
     whole_run: bool
 
 
-def read_saved(name: str, folder: Path) -> Saved:
-    """Return what the manifest in `folder` says.
+def names_there(pattern: str, folder: Path, kept: Path) -> list[str]:
+    """Return the names, which fit `pattern`, of the models that are in `folder` or of which something is kept."""
+    saved = {path.name for path in folder.glob(pattern) if _is_model(path)}
+    return sorted(saved | {path.stem for path in kept.glob(f"{pattern}.json")})
+
+
+def read_saved(name: str, folder: Path, kept: Path) -> Saved:
+    """Return what the manifest of the model in `folder` says or, if it is not there any more, what is kept of it.
 
     Raises:
+        DataError: the file of what is kept is damaged.
         ModelError: the folder holds no model of this version.
     """
     from stance.models import _folder
 
-    manifest = _folder.read_manifest(folder)
+    places = {"folder": folder / name, "kept": kept / f"{name}.json"}
+    if not _is_model(folder / name):
+        try:
+            return Saved(**_read(places["kept"])["model"], **places)
+        except (KeyError, TypeError) as error:
+            todo = f"Delete it and train the model: stance train configs/{name}.yaml"
+            raise DataError(problem(places["kept"], "what is known of a model", str(error), todo)) from error
+    manifest = _folder.read_manifest(folder / name)
     origin = manifest["origin"]
     counts = origin["train_labels"]
     return Saved(
         name=name,
-        folder=folder,
-        fingerprint=_folder.fingerprint(folder),
+        fingerprint=_folder.fingerprint(folder / name),
         temperature=manifest["temperature"],
         seed=origin["config"]["seed"],
         data_fingerprint=origin["data_fingerprint"],
         majority=int(np.argmax([counts[label] for label in LABELS])),
-        size=sum(path.stat().st_size for path in folder.iterdir()),
+        size=sum(path.stat().st_size for path in (folder / name).iterdir()),
         config={key: value for key, value in origin["config"].items() if key not in ("seed", "evaluate", "experiment")},
+        **places,
     )
 
 
-def logits(saved: Saved, texts: Sequence[str], cache: Path) -> FloatArray:
-    """Return the log-probabilities of `n` texts before calibration, shape (n, k), from the cache where they are there.
+def logits(saved: Saved, texts: Sequence[str]) -> FloatArray:
+    """Return the log-probabilities of `n` texts before calibration, shape (n, k), kept ones where there are any.
 
     They are the model's logits up to a constant in each row, which no softmax sees.
+
+    Raises:
+        DataError: a text is new, and the model is not there to be asked.
     """
-    path = cache / f"{saved.fingerprint[:16]}.json"
-    known: dict[str, list[float]] = _read(path)
-    missing = sorted({text for text in texts if text not in known})
+    content = saved.content()
+    known: dict[str, list[float]] = content["logits"]
+    marks = [_mark(text) for text in texts]
+    missing = {mark: text for mark, text in sorted(zip(marks, texts, strict=True)) if mark not in known}
     if missing:
+        if not saved.there():
+            got = f"none, and {len(missing):,} texts that it was never asked about"
+            todo = f"Train it again: stance train configs/{saved.name}.yaml"
+            raise DataError(problem(saved.folder, "the model", got, todo))
         uncalibrated = replace(load(saved.folder), temperature=1.0)
-        found = np.log(uncalibrated.predict_proba([Query(text) for text in missing]))
+        found = np.log(uncalibrated.predict_proba([Query(text) for text in missing.values()])).round(DECIMALS)
         known |= dict(zip(missing, found.tolist(), strict=True))
-        _write(path, known)
-    return np.array([known[text] for text in texts], dtype=np.float64)
+        _write(saved.kept, content)
+    return np.array([known[mark] for mark in marks], dtype=np.float64)
 
 
-def cost(saved: Saved, texts: Sequence[str], log_losses: Mapping[str, float], cache: Path, again: bool) -> Cost:
-    """Return what the model costs, measured on `texts` where the cache does not know it or `again` is true.
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _is_model(folder: Path) -> bool:
+    return (folder / "model.json").is_file()
+
+
+def cost(saved: Saved, texts: Sequence[str], log_losses: Mapping[str, float], again: bool) -> Cost:
+    """Return what the model costs, measured on `texts` where that is not known or `again` is true.
 
     Args:
         saved: the model.
         texts: what it is timed on.
         log_losses: by split, which tell its run in MLflow from all others.
-        cache: the folder of the cache.
-        again: measure the speed again.
+        again: measure the speed again, if the model is there.
     """
-    path = cache / "costs.json"
-    known: dict[str, dict[str, Any]] = _read(path)
-    facts = known.setdefault(saved.fingerprint, {})
-    if again or "per_second" not in facts:
-        facts["per_second"] = _speed(load(saved.folder), texts)
+    content = saved.content()
+    facts = content["cost"]
+    if "per_second" not in facts or (again and saved.there()):
+        facts["per_second"] = round(_speed(load(saved.folder), texts), 1)
     if facts.get("train_seconds") is None:
         facts["train_seconds"], facts["whole_run"] = _trained(log_losses)
-    _write(path, known)
+    _write(saved.kept, content)
     return Cost(**facts)
 
 
@@ -152,13 +199,16 @@ def _trained(log_losses: Mapping[str, float]) -> tuple[float | None, bool]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found
+    try:
+        found = json.loads(path.read_bytes()) if path.is_file() else {}
+    except ValueError as error:
+        raise DataError(problem(path, "JSON", str(error), "Delete it: the model is asked anew.")) from error
+    return dict(found)
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
-    """Write beside and rename: a cache cut short would be read as damaged."""
+    """Write beside and rename: a file cut short would be read as damaged."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(content, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    fresh.write_text(json.dumps(content, sort_keys=True, separators=(",", ":")) + "\n", encoding="utf-8")
     fresh.rename(path)
