@@ -20,7 +20,7 @@ from report_figures import reliability_figure, risk_coverage_figure
 from report_models import Saved, cost, logits, names_there, read_saved
 from report_page import Measured, Mistake, Readings, Tested
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from stance import dataset
 from stance.comparison.paired import RESAMPLES, difference, holm, mcnemar, sampled
@@ -105,8 +105,8 @@ def _write(options: argparse.Namespace) -> None:
         expected = f"a model among {', '.join(NAMES)}"
         raise DataError(problem(options.models, expected, "none", "Train one: stance train configs/tfidf.yaml"))
     asked = {name: Asked(read_saved(name, options.models, options.answers)) for name in there}
-    bar = track(list(asked.values()), "Measuring", console=Console(stderr=True))
-    models = [_measure(one, splits, options) for one in bar]
+    with Progress(console=Console(stderr=True)) as bar:
+        models = [_measure(one, splits, options) for one in bar.track(list(asked.values()), description="Measuring")]
     beside = options.out.parent / "report"
     _figures(models, beside)
     seeds = {name: {one.saved.seed: one} | _other_seeds(name, options) for name, one in asked.items()}

@@ -327,19 +327,6 @@ def score(classifier: Classifier, examples: Sequence[Example]) -> "Evaluation":
     return judge(classifier, examples, probabilities)
 
 
-def check_not_learnt(classifier: Classifier, splits: Sequence[str]) -> None:
-    """Refuse a split, other than train, that `classifier` has learnt from: what it scores there says nothing.
-
-    Raises:
-        ConfigError: there is one.
-    """
-    seen = learnt_splits(classifier.origin) - {"train"}
-    if both := [split for split in splits if split in seen]:
-        got = f"{', '.join(both)}, which it has learnt from (data.extra_train_splits)"
-        todo = "Take --split validation or --data FILE, or train it without."
-        raise ConfigError(problem("--split", "splits that the model has not learnt from", got, todo))
-
-
 def read_splits(classifier: Classifier, names: Sequence[str], folder: Path | None = None) -> dict[str, list[Example]]:
     """Return the named splits of the data in `folder`, by default of the data that `classifier` was trained on.
 
@@ -359,20 +346,6 @@ def read_splits(classifier: Classifier, names: Sequence[str], folder: Path | Non
             "%s is not the data that the model was trained on: it may have seen these statements", data.folder
         )
     return {name: data.split(name) for name in names}
-
-
-def read_labelled(path: Path, columns: Mapping[str, str | None]) -> list[Example]:
-    """Return the examples of a labelled file: the project's own JSON lines, or a table with the given `columns`.
-
-    Raises:
-        DataError: the file is missing, empty or malformed, or a label is not one of `LABELS`.
-    """
-    from stance.dataset import read_examples
-
-    examples = read_examples(path, columns)
-    if not examples:
-        raise DataError(problem(path, "labelled rows", "none", "Add rows."))
-    return examples
 
 
 def _origin(config: RunConfig, data: "Dataset") -> dict[str, Any]:

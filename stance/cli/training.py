@@ -1,7 +1,7 @@
 """`stance build`, `stance train` and `stance evaluate`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from stance.cli._shared import MODELS, Command, default_model, given, load_classifier, runtime_option
-from stance.errors import ConfigError, problem
+from stance.errors import ConfigError, DataError, problem
 
 if TYPE_CHECKING:
     from stance.evaluation import Decided, Evaluation
@@ -129,9 +129,9 @@ def evaluate(
     classifier = load_classifier(model, runtime)
     if file is not None:
         columns = {"text": text_column, "label": label_column, "group": group_column}
-        chosen = {file.name: training.read_labelled(file, columns)}
+        chosen = {file.name: _labelled(file, columns)}
     else:
-        training.check_not_learnt(classifier, splits or SPLITS)
+        _check_unseen(classifier, splits or SPLITS)
         chosen = training.read_splits(classifier, splits or SPLITS, data)
     found = {name: _judged(classifier, examples, min_confidence) for name, examples in chosen.items()}
     evaluations = {name: evaluation for name, (evaluation, _) in found.items()}
@@ -160,6 +160,27 @@ def _check_options(behaviour: bool, file: bool) -> None:
         raise ConfigError(problem("--data", "no --split and no --dataset beside it", "both", "Give one of them."))
     if not file and (others := given(*columns)):
         raise ConfigError(problem(others[0], "--data beside it", "none", "Add --data FILE."))
+
+
+def _labelled(path: Path, columns: Mapping[str, str | None]) -> "list[Example]":
+    """The examples of a labelled file: the project's own JSON lines, or a table with the given `columns`."""
+    from stance.dataset import read_examples
+
+    examples = read_examples(path, columns)
+    if not examples:
+        raise DataError(problem(path, "labelled rows", "none", "Add rows."))
+    return examples
+
+
+def _check_unseen(classifier: "Classifier", splits: Sequence[str]) -> None:
+    """Refuse a split, other than train, that the classifier has learnt from: what it scores there says nothing."""
+    from stance import training
+
+    seen = training.learnt_splits(classifier.origin) - {"train"}
+    if both := [split for split in splits if split in seen]:
+        got = f"{', '.join(both)}, which it has learnt from (data.extra_train_splits)"
+        todo = "Take --split validation or --data FILE, or train it without."
+        raise ConfigError(problem("--split", "splits that the model has not learnt from", got, todo))
 
 
 def _judged(

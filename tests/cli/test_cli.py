@@ -340,7 +340,7 @@ def test_a_model_made_of_one_that_has_learnt_from_a_test_split_is_refused(run: R
     assert run("train", "tfidf.yaml", *MORE, "--out", str(out)).returncode == 0
     vote = tmp_path / "vote.yaml"
     vote.write_text(
-        "name: vote\ndata: {path: data/build/tiny}\nmodel: {kind: ensemble, params: {models: "
+        "name: vote\nexperiment: aside\ndata: {path: data/build/tiny}\nmodel: {kind: ensemble, params: {models: "
         f"[experiments/models/tfidf, {out}]}}}}\n"
     )
     done = run("train", str(vote), "--out", str(tmp_path / "vote"))
