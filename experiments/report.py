@@ -30,16 +30,30 @@ from stance.evaluation import Evaluation, Outcome, evaluate, read_suite, run_sui
 from stance.models import softmax
 from stance.schema import LABELS, Example, FloatArray, label_indices
 
-NAMES = ("majority", "tfidf", "minilm-plain", "minilm", "mpnet", "mpnet-taught", "mpnet-twice-taught", "ensemble")
+NAMES = (
+    "majority",
+    "tfidf",
+    "minilm-frozen",
+    "minilm-plain",
+    "minilm",
+    "mpnet",
+    "mpnet-taught",
+    "mpnet-twice-taught",
+    "ensemble",
+)
 """From small to large; the last that is there is the one whose errors are read."""
 
 BASELINE = "tfidf"
 PAIRS = (
+    ("minilm-plain", "minilm-frozen"),
     ("minilm", "minilm-plain"),
+    ("mpnet", "minilm-plain"),
     ("mpnet-taught", "minilm"),
     ("mpnet-taught", "mpnet"),
     ("ensemble", "mpnet-taught"),
     ("mpnet-twice-taught", "ensemble"),
+    ("mpnet-twice-taught", "minilm"),
+    ("mpnet-twice-taught", "mpnet"),
 )
 SPLITS = ("test", "test_unseen")
 SUITE = Path(__file__).parent.parent / "tests" / "behaviour"
@@ -354,6 +368,7 @@ def _best(there: Mapping[str, object]) -> str:
         "mpnet",
         "minilm",
         "minilm-plain",
+        "minilm-frozen",
         BASELINE,
         "majority",
     )

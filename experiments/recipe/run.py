@@ -42,7 +42,7 @@ CACHE = Path(__file__).parent / "cache"
 
 
 class Definition(Settings):
-    """One question: a run config and what is varied.
+    """One question: a run config, `settings` of all variants, and what is varied.
 
     A variant may set `data.path` to data with the same statements in other words, such as masked ones. `first` takes
     only so many of the folds, where a teacher for each would cost hours.
@@ -55,6 +55,7 @@ class Definition(Settings):
     teacher_settings: tuple[str, ...] = ()
     folds: int = 6
     first: int | None = None
+    settings: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0,)
     variants: dict[str, tuple[str, ...]]
     taught: dict[str, float] = Field(default_factory=dict)
@@ -88,7 +89,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 def _run(definition: Definition, variant: str, seed: int, examples: Sequence[Example]) -> dict[str, Any]:
     start = time.perf_counter()
-    config = read_run(definition.config, definition.variants[variant], seed)
+    config = read_run(definition.config, (*definition.settings, *definition.variants[variant]), seed)
     if config.data.path != definition.data:
         other = dataset.load(config.data.path)
         texts = {example.id: example.text for split in ("train", "validation") for example in other.split(split)}
@@ -160,9 +161,9 @@ def _write_table(path: Path, definition: Definition, examples: Sequence[Example]
     lines = [
         f"# {definition.question}",
         "",
-        f"`python experiments/recipe/run.py {path}`: `{definition.config}`, cross-validation over whole theatres "
-        f"({definition.folds} folds{_taken(definition)}) on train and validation, n = {len(statements)} statements, "
-        f"{len(set(groups))} groups. Interval: 95 %, paired bootstrap over groups, {RESAMPLES} resamples.",
+        f"`python experiments/recipe/run.py {path}`: `{definition.config}`{_shared(definition)}, "
+        f"cross-validation over whole theatres ({definition.folds} folds{_taken(definition)}) on train and validation, "
+        f"n = {len(statements)} statements, {len(set(groups))} groups. Interval: 95 %, paired bootstrap over groups, {RESAMPLES} resamples.",
         "",
         f"| variant | settings | seeds | macro-F1 | range | against {first} | accuracy | log loss | minutes |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -171,6 +172,10 @@ def _write_table(path: Path, definition: Definition, examples: Sequence[Example]
         if found:
             lines.append(_line(variant, definition, found, by_variant[first], gold, groups))
     path.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _shared(definition: Definition) -> str:
+    return "".join(f" `{setting}`" for setting in definition.settings)
 
 
 def _taken(definition: Definition) -> str:

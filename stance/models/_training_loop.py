@@ -223,7 +223,7 @@ class _Trainer(Trainer):
             inputs = {key: torch.cat([value, value]) for key, value in inputs.items()}
         labels, weights = inputs["labels"], inputs["weights"]
         given = {key: value for key, value in inputs.items() if key not in ("labels", "weights", "vectors")}
-        pooled = given["pooled"] if "pooled" in given else self._network.pool(given)
+        pooled = given["pooled"] if "pooled" in given else self._pool(given)
         scores = torch.log_softmax(self._network.classify(pooled), dim=1)
         loss = -(weights * scores).sum(dim=1).mean()
         if self._params.r_drop:
@@ -234,6 +234,11 @@ class _Trainer(Trainer):
         if self._params.contrast_loss:
             loss = loss + self._params.contrast_loss * contrastive(pooled, labels, weights.sum(dim=1))
         return loss
+
+    def _pool(self, inputs: Inputs) -> Tensor:
+        """Return the pooled vectors (b, h) in single precision; the weights stay in it, too."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._params.precision == "bfloat16"):
+            return self._network.pool(inputs).float()
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log what Trainer tells after an epoch; its own way would print to stdout, which is for data."""

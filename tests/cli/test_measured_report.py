@@ -43,7 +43,7 @@ def test_a_second_call_writes_the_same_bytes(scripts: tuple[ModuleType, ModuleTy
     written(scripts[0], project)
     assert [path.read_bytes() for path in files] == first
     text = out.read_text(encoding="utf-8")
-    left_out = "`minilm-plain`, `minilm`, `mpnet`, `mpnet-taught`, `mpnet-twice-taught`, `ensemble`"
+    left_out = "`minilm-frozen`, `minilm-plain`, `minilm`, `mpnet`, `mpnet-taught`, `mpnet-twice-taught`, `ensemble`"
     assert f"Left out, since they are not trained here: {left_out}." in text
     assert "not tracked" not in text
     assert "nan" not in text
@@ -124,8 +124,8 @@ def test_without_a_model_it_says_what_to_do(
     with pytest.raises(SystemExit) as caught:
         written(scripts[0], project, "--models", str(tmp_path), "--answers", str(tmp_path / "answers"))
     assert str(caught.value) == (
-        f"Error: {tmp_path}: expected a model among majority, tfidf, minilm-plain, minilm, mpnet, mpnet-taught, "
-        "mpnet-twice-taught, ensemble, got none. Train one: stance train configs/tfidf.yaml"
+        f"Error: {tmp_path}: expected a model among majority, tfidf, minilm-frozen, minilm-plain, minilm, mpnet, "
+        "mpnet-taught, mpnet-twice-taught, ensemble, got none. Train one: stance train configs/tfidf.yaml"
     )
 
 

@@ -105,6 +105,7 @@ CHANGES: list[dict[str, Any]] = [
     {"class_weight": "balanced"},
     {"r_drop": 1.0},
     {"contrast_loss": 1.0},
+    {"precision": "bfloat16"},
 ]
 
 
@@ -133,6 +134,19 @@ def test_each_setting_has_an_effect(
 def test_the_weight_of_an_extra_loss_matters(name: str, uneven: list[Example], quick: Quick) -> None:
     little, much = (transformer.fit(uneven, [], quick(**{name: weight}), seed=0) for weight in (0.1, 5.0))
     assert "head.weight" in differ(weights(little), weights(much))
+
+
+def test_half_precision_rounds_what_is_computed_and_not_what_is_kept(
+    uneven: list[Example], plain: dict[str, torch.Tensor], quick: Quick
+) -> None:
+    model = transformer.fit(uneven, [], quick(precision="bfloat16"), seed=0)
+    found = weights(model)
+    assert {weight.dtype for weight in found.values()} == {torch.float32}
+    assert max(float((found[name] - plain[name]).abs().max()) for name in plain) < 0.01
+    again = transformer.fit(uneven, [], quick(precision="bfloat16"), seed=0)
+    assert not differ(weights(again), found)
+    kept = Params().model_dump()
+    assert "precision" not in kept  # so that models of before keep their fingerprint
 
 
 def test_every_setting_is_tried() -> None:
@@ -350,6 +364,7 @@ def test_a_training_that_diverges_is_refused(toy: Toy, quick: Quick) -> None:
         ({"frozen_layers": "all", "layer_decay": 0.5}, "layer_decay, which has no effect with frozen_layers all"),
         ({"frozen_layers": "all", "contrast_loss": 1.0}, "contrast_loss, which has no effect with frozen_layers all"),
         ({"frozen_layers": "all", "encoder_dropout": 0}, "encoder_dropout, which has no effect with frozen_layers all"),
+        ({"frozen_layers": "all", "precision": "bfloat16"}, "precision, which has no effect with frozen_layers all"),
         ({"r_drop": 1.0, "dropout": 0, "encoder_dropout": 0}, "r_drop, which has no effect without dropout"),
         ({"vector_loss": 2.0}, "vector_loss, which has no effect without teacher_vectors"),
         ({"partial_vectors": True}, "partial_vectors, which has no effect without teacher_vectors"),
