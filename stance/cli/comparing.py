@@ -63,7 +63,7 @@ def compare(
 
     if output is not None:
         _check_output(output, replace)
-    found = comparison.find(names, split, filter_string, curves=kind == "html")
+    found = comparison.find(names, split, filter_string)
     for line in found.left_out:
         click.echo(f"Left out: {line}", err=True)
     compared = comparison.compare(found.runs, split, cast("Metric", metric), baseline)
@@ -71,7 +71,7 @@ def compare(
         shown = _page(compared, found, names, 25 if changed is None else changed)
     else:
         show = {"text": comparison.text, "markdown": comparison.markdown, "csv": comparison.as_csv}[kind]
-        shown = show(compared, changed or 0)
+        shown = show(compared, changed or 0, comparison.learning_curves(compared, found))
     if output is None:
         click.echo(shown, nl=False)
         return

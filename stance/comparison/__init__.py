@@ -4,7 +4,7 @@
 `as_csv` and, with the `detail` of each run, `page` show what came out. The statistics are in `paired`.
 """
 
-from stance.comparison.details import Details, detail
+from stance.comparison.details import Curves, Details, detail, learning_curves
 from stance.comparison.page import page
 from stance.comparison.paired import METRICS, Metric
 from stance.comparison.runs import EXPERIMENT, Found, Read, Run, find
@@ -16,6 +16,7 @@ __all__ = [
     "METRICS",
     "Changed",
     "Comparison",
+    "Curves",
     "Details",
     "Found",
     "Metric",
@@ -27,6 +28,7 @@ __all__ = [
     "compare",
     "detail",
     "find",
+    "learning_curves",
     "markdown",
     "page",
     "text",

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from stance.comparison.paired import Metric, sampled
 from stance.comparison.runs import Found, Read
-from stance.comparison.systems import Comparison, group
-from stance.comparison.tables import FEW_GROUPS
+from stance.comparison.systems import FEW_GROUPS, Comparison, group
 from stance.evaluation import Bin, Estimate, Point, reliability, risk_coverage
 from stance.evaluation.report import ENOUGH_FOR_INTERVAL
 
@@ -33,6 +33,10 @@ class Step:
     share: float
     seeds: int
     score: Estimate
+
+
+Curves: TypeAlias = Mapping[str, Sequence[Step]]
+"""Learning curves by the names of the systems that have one, in the order of the comparison."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,13 @@ def _curves(runs: Sequence[Read]) -> tuple[tuple[Bin, ...], tuple[Point, ...]]:
         for at in zip(*curves, strict=True)
     ]
     return tuple(bins), tuple(mean)
+
+
+def learning_curves(comparison: Comparison, found: Found) -> Curves:
+    """Return the learning curves of a comparison of `found`; a system without points has none."""
+    runs = group(found.runs)
+    steps = {one.name: _steps(runs[one.name], found.curve, comparison) for one in comparison.systems}
+    return {name: each for name, each in steps.items() if each}
 
 
 def _steps(runs: Sequence[Read], curve: Sequence[Read], comparison: Comparison) -> tuple[Step, ...]:

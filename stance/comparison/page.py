@@ -13,7 +13,7 @@ from stance.comparison.details import Details
 from stance.comparison.figures import COLOURS, MARKERS, SHAPES, figures
 from stance.comparison.predictions import clean
 from stance.comparison.systems import Changed, Comparison, Pair
-from stance.comparison.tables import Table, runs_table, settings_table, tests_table
+from stance.comparison.tables import Table, curves_table, runs_table, settings_table, tests_table
 from stance.comparison.words import NAMES, sentence
 from stance.evaluation import Estimate
 
@@ -89,6 +89,7 @@ def page(comparison: Comparison, details: Details, command: str, changed: int = 
         if heading == "Scores":
             parts += [_table(runs_table(comparison))]
             parts += [_table(tests_table(comparison))] if comparison.pairs else []
+            parts += [_curves(comparison, details)]
         if heading.startswith("Where"):
             parts += [_theatre_table(comparison, details), _settings(comparison)]
             parts += [_changed(pair, changed) for pair in comparison.pairs if changed]
@@ -147,6 +148,14 @@ def _table(table: Table) -> str:
         f'<div class="scroll" tabindex="0"><table><caption>{_text(table.heading)}</caption><thead><tr>{head}</tr>'
         f'</thead>\n<tbody>\n{rows}</tbody></table></div>\n<p class="notes">{notes}</p>\n'
     )
+
+
+def _curves(comparison: Comparison, details: Details) -> str:
+    curves = {one.name: one.steps for one in details.systems if one.steps}
+    if not curves:
+        return ""
+    table = _table(curves_table(comparison, curves))
+    return f"<details><summary>Learning curve as a table</summary>\n{table}</details>\n"
 
 
 def _theatre_table(comparison: Comparison, details: Details) -> str:

@@ -63,19 +63,19 @@ class Found:
     curve: list[Read] = field(default_factory=list)
 
 
-def find(names: Sequence[str], split: str, filter_string: str | None = None, curves: bool = False) -> Found:
+def find(names: Sequence[str], split: str, filter_string: str | None = None) -> Found:
     """Return the runs that `names` stand for, with their predictions of `split`.
 
     A name is a run id, an experiment, a run name or the name of a config. A run id is taken as it is; of all else the
     finished runs, and of those with one name and seed the newest. A run without predictions is an error where it was
     named, and left out where its experiment was. Of what `stance experiment` logged, cells of other splits, folds and
-    models trained on a share of the data do not count, unless named by their ids.
+    models trained on a share of the data do not count, unless named by their ids; the latter are points of learning
+    curves.
 
     Args:
         names: none stand for the experiment `disarmament`.
         split: such as `test_unseen`.
         filter_string: an MLflow filter that the runs of an experiment have to pass.
-        curves: whether to read the points of learning curves as well.
 
     Raises:
         ConfigError: MLflow does not understand the filter, or there is nothing that it could filter.
@@ -105,7 +105,7 @@ def find(names: Sequence[str], split: str, filter_string: str | None = None, cur
             if run.id in demanded:
                 raise
             found.left_out.append(str(error))
-    found.curve = [Read(run, _fetch(run, split)) for run in points.values()] if curves else []
+    found.curve = [Read(run, _fetch(run, split)) for run in points.values()]
     if not found.runs:
         got = "none" if filter_string is None else "none that passes the filter"
         raise DataError(_none(" ".join(names) or EXPERIMENT, split, got, found.left_out))

@@ -25,6 +25,9 @@ from stance.evaluation import Interval, expected_calibration_error
 from stance.plugins import nearest
 from stance.schema import LABELS, IntArray, Label
 
+FEW_GROUPS: Final = 20
+"""Below so many groups bootstrap intervals are too narrow and its p-values too small (`evaluation.intervals`)."""
+
 _DERIVED: Final = "data.n_"
 """Parameters that follow from the data: its fingerprint says that they differ."""
 

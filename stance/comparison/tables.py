@@ -1,7 +1,8 @@
 """A comparison as plain text for a terminal of 100 columns, as Markdown, and as CSV for programs.
 
 Text and Markdown are two spellings of the same tables. CSV is one long table with a row a number, because its parts
-have different columns: `table, name, against, quantity, value`, of which `table` is run, setting, test or changed.
+have different columns: `table, name, against, quantity, value`, of which `table` is run, curve, setting, test or
+changed.
 """
 
 import csv
@@ -12,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from stance.comparison.details import Curves
 from stance.comparison.predictions import clean
-from stance.comparison.systems import Comparison, Pair, System
-from stance.evaluation import Interval
+from stance.comparison.systems import FEW_GROUPS, Comparison, Pair, System
+from stance.evaluation import Estimate, Interval
 from stance.evaluation.intervals import LEVEL
 
 WIDTH: Final = 100
@@ -23,15 +25,14 @@ GAP: Final = "  "
 _LONGEST: Final = 32
 """Characters of a name or a value in a table; CSV has them whole."""
 
-FEW_GROUPS: Final = 20
-"""Below so many groups bootstrap intervals are too narrow and its p-values too small (`evaluation.intervals`)."""
-
 _HASH: Final = re.compile(r"[0-9a-f]{32,}")
 _HASH_SHOWN: Final = 12
 _FORMULA: Final = ("=", "+", "-", "@")
 _FIELDS: Final = ("table", "name", "against", "quantity", "value")
 _MARKDOWN: Final = re.compile(r"[\\`*<>|&~]|\](?=[(\[])")
 """What could begin markup in a cell; a bracket only where a link could follow, so that intervals stay plain."""
+
+_NO_CURVES: Final[Curves] = {}
 
 _NUMBER: Final = re.compile(r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 
@@ -46,21 +47,23 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def text(comparison: Comparison, changed: int = 0) -> str:
+def text(comparison: Comparison, changed: int = 0, curves: Curves = _NO_CURVES) -> str:
     """Return the tables as text, with up to `changed` statements a pair that it labels differently.
+
+    Where there are learning `curves`, they are a table of their own.
 
     Columns that do not fit beside each other go into a further block.
     """
     lines = []
-    for table in _tables(comparison, changed):
+    for table in _tables(comparison, changed, curves):
         lines += [table.heading, *_blocks([table.head, *table.rows]), *table.notes, ""]
     return "\n".join(lines)
 
 
-def markdown(comparison: Comparison, changed: int = 0) -> str:
+def markdown(comparison: Comparison, changed: int = 0, curves: Curves = _NO_CURVES) -> str:
     """Return the tables as Markdown (GitHub's), in which no foreign name or text can be markup."""
     lines = []
-    for table in _tables(comparison, changed):
+    for table in _tables(comparison, changed, curves):
         lines += [f"**{_plain(table.heading)}**", ""]
         for at, row in enumerate((table.head, *table.rows)):
             lines.append(f"| {' | '.join(map(_plain, row))} |")
@@ -69,7 +72,7 @@ def markdown(comparison: Comparison, changed: int = 0) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def as_csv(comparison: Comparison, changed: int = 0) -> str:
+def as_csv(comparison: Comparison, changed: int = 0, curves: Curves = _NO_CURVES) -> str:
     """Return every number, unrounded, as a row of a CSV table; what cannot be given is an empty value.
 
     A foreign text that begins with = + - @ gets an apostrophe in front, as a spreadsheet would run it as a formula
@@ -78,19 +81,33 @@ def as_csv(comparison: Comparison, changed: int = 0) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_FIELDS)
-    for row in _long(comparison, changed):
+    for row in _long(comparison, changed, curves):
         writer.writerow([_cell(value) for value in row])
     return out.getvalue()
 
 
-def _tables(comparison: Comparison, changed: int) -> Iterator[Table]:
+def _tables(comparison: Comparison, changed: int, curves: Curves) -> Iterator[Table]:
     yield runs_table(comparison)
+    if curves:
+        yield curves_table(comparison, curves)
     if comparison.settings:
         yield settings_table(comparison)
     if comparison.pairs:
         yield tests_table(comparison)
     for pair in comparison.pairs if changed else ():
         yield _statements(pair, changed)
+
+
+def curves_table(comparison: Comparison, curves: Curves) -> Table:
+    """Return the learning curves of the systems, a row a point."""
+    head = ("run", "share", "seeds", comparison.metric, f"{LEVEL:.0%} interval")
+    rows = [
+        (_short(name), f"{step.share:.0%}", str(step.seeds), f"{step.score.value:.3f}", _interval(step.score, ".3f"))
+        for name, steps in curves.items()
+        for step in steps
+    ]
+    note = "Share: of the training groups. Scores: means over seeds, with intervals as those above."
+    return Table("Learning curve", head, tuple(rows), (note,))
 
 
 def settings_table(comparison: Comparison) -> Table:
@@ -172,10 +189,16 @@ def _statements(pair: Pair, changed: int) -> Table:
     return Table(heading, (*head, "text"), texts, (f"... and {rest:,} more",) if rest else ())
 
 
-def _long(comparison: Comparison, changed: int) -> Iterator[tuple[str | float, ...]]:
+def _long(comparison: Comparison, changed: int, curves: Curves) -> Iterator[tuple[str | float, ...]]:
     for system in comparison.systems:
         for quantity, value in _numbers(system, comparison).items():
             yield "run", system.name, "", quantity, value
+    for name, steps in curves.items():
+        for step in steps:
+            at = f"at {step.share:g}"
+            yield "curve", name, "", f"{comparison.metric} {at}", step.score.value
+            yield "curve", name, "", f"{comparison.metric}_low {at}", step.score.low
+            yield "curve", name, "", f"{comparison.metric}_high {at}", step.score.high
     for setting, values in comparison.settings.items():
         for system, of_system in zip(comparison.systems, values, strict=True):
             yield "setting", system.name, "", setting, of_system or ""
@@ -230,7 +253,7 @@ def _title(pair: Pair) -> str:
     return f"{_short(pair.one)} - {_short(pair.other)}"
 
 
-def _interval(interval: Interval, form: str) -> str:
+def _interval(interval: Interval | Estimate, form: str) -> str:
     return "-" if math.isnan(interval.low) else f"[{interval.low:{form}}, {interval.high:{form}}]"
 
 

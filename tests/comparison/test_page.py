@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from stance.comparison import Comparison, Read, compare, detail, page
+from stance.comparison import Comparison, Read, compare, detail, learning_curves, page
 from stance.comparison.figures import figures
 from stance.comparison.runs import Found
 from stance.comparison.words import sentence
@@ -166,6 +166,11 @@ def test_a_learning_curve_ends_with_the_system_itself(found: Found) -> None:
     assert good.steps[1].score.value == pytest.approx(compared.systems[0].mean)
     assert good.steps[0].score.value == pytest.approx(compared.systems[1].mean)
     assert bad.steps == ()
+    assert learning_curves(compared, found) == {"good": good.steps}
+    table = re.search(r"Learning curve as a table.*?</details>", _page(found), re.DOTALL)
+    assert table is not None
+    assert table[0].count("50%") == table[0].count("100%") == 1
+    assert "Learning curve as a table" not in _page(replace(found, curve=[]))
 
 
 def _compared(make_run: MakeRun, *predicted: str) -> Comparison:

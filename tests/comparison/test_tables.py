@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from stance.comparison import Comparison, Read, as_csv, compare, markdown, text
+from stance.comparison.details import Step
+from stance.evaluation import Estimate
 
 MakeRun = Callable[..., Read]
 GOLD = "anp" * 8
@@ -66,6 +68,29 @@ def test_markdown_has_the_same_tables(compared: Comparison) -> None:
     difference = "| tfidf - majority | +0.724 | [+0.586, +0.802] | 14/0 | 0.010 | 0.010 | &#60;0.001 | &#60;0.001 |"
     assert difference in lines
     assert lines[-3:] == ["| won | s2 | pro | pro | anti | text 2 |", "", "... and 12 more"]
+
+
+def test_a_learning_curve_is_a_table_of_its_own(compared: Comparison) -> None:
+    curves = {"tfidf": [Step(0.25, 1, Estimate(0.5, 0.4, 0.6)), Step(1.0, 2, Estimate(0.9))]}
+    lines = text(compared, curves=curves).splitlines()
+    start = lines.index("Learning curve")
+    assert lines[start + 1 : start + 5] == [
+        "run    share  seeds  macro_f1  95% interval",
+        "tfidf  25%    1      0.500     [0.400, 0.600]",
+        "tfidf  100%   2      0.900     -",
+        "Share: of the training groups. Scores: means over seeds, with intervals as those above.",
+    ]
+    assert "| tfidf | 25% | 1 | 0.500 | [0.400, 0.600] |" in markdown(compared, curves=curves).splitlines()
+    rows = list(csv.reader(io.StringIO(as_csv(compared, curves=curves))))
+    assert [row[3:] for row in rows if row[0] == "curve"] == [
+        ["macro_f1 at 0.25", "0.5"],
+        ["macro_f1_low at 0.25", "0.4"],
+        ["macro_f1_high at 0.25", "0.6"],
+        ["macro_f1 at 1", "0.9"],
+        ["macro_f1_low at 1", ""],
+        ["macro_f1_high at 1", ""],
+    ]
+    assert "Learning curve" not in text(compared)
 
 
 def test_few_groups_are_warned_of(make_run: MakeRun) -> None:
