@@ -32,7 +32,7 @@ from stance.comparison.paired import difference, sampled
 from stance.config import Settings, read_yaml, validate
 from stance.crossvalidation import Fold, cross_validate, theatre_folds
 from stance.dataset.teacher import teach
-from stance.errors import ConfigError, problem
+from stance.errors import ConfigError, StanceError, problem
 from stance.evaluation import scores
 from stance.schema import LABELS, Example, FloatArray, IntArray, label_indices
 from stance.training import RunConfig, check_learns_alone, fit_examples, read_run, weigh
@@ -63,12 +63,18 @@ class Definition(Settings):
 
 def main(arguments: Sequence[str]) -> None:
     """Run what is missing and write the table."""
-    path = Path(arguments[0])
+    try:
+        _run_missing(Path(arguments[0]), "--table" in arguments)
+    except StanceError as error:
+        raise SystemExit(f"Error: {error}") from error
+
+
+def _run_missing(path: Path, table_only: bool) -> None:
     definition = validate(Definition, read_yaml(path), str(path))
     data = dataset.load(definition.data)
     examples = [*data.split("train"), *data.split("validation")]
     console = Console(stderr=True)
-    if "--table" not in arguments:
+    if not table_only:
         for seed in definition.seeds:
             for variant in definition.variants:
                 if (variant, seed) not in {(row["variant"], row["seed"]) for row in _read(path)}:
