@@ -3,8 +3,9 @@
 Run: python experiments/recipe/continued.py FOLDER   (such as experiments/models/continued-encoder)
 
 So an encoder learns the register of such statements before it learns labels (Gururangan et al. 2020,
-https://arxiv.org/abs/2004.10964). Only invented statements are read, and of these only the texts. They are about
-invented conflicts, so that no fold of a cross-validation over theatres has its held-out texts in them.
+https://arxiv.org/abs/2004.10964). Only invented statements are read, and of these only the texts. None is a
+held-out text of a cross-validation over theatres, though some were inspired by one: they say something else, in
+invented conflicts.
 """
 
 import sys
