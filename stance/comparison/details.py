@@ -58,13 +58,19 @@ class Details:
     theatres: tuple[Theatre, ...]
     missing: tuple[str, ...]
 
+    @property
+    def curves(self) -> Curves:
+        """The learning curves of the systems that have one."""
+        return {one.name: one.steps for one in self.systems if one.steps}
+
 
 def detail(comparison: Comparison, found: Found) -> Details:
     """Return the details of a comparison of `found`."""
     runs = group(found.runs)
     members = [runs[system.name] for system in comparison.systems]
+    steps = learning_curves(comparison, found)
     systems = tuple(
-        Detail(system.name, _seconds(of_system), *_curves(of_system), _steps(of_system, found.curve, comparison))
+        Detail(system.name, _seconds(of_system), *_curves(of_system), tuple(steps.get(system.name, ())))
         for system, of_system in zip(comparison.systems, members, strict=True)
     )
     theatres = _theatres(members, comparison.seed)

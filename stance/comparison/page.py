@@ -151,10 +151,9 @@ def _table(table: Table) -> str:
 
 
 def _curves(comparison: Comparison, details: Details) -> str:
-    curves = {one.name: one.steps for one in details.systems if one.steps}
-    if not curves:
+    if not details.curves:
         return ""
-    table = _table(curves_table(comparison, curves))
+    table = _table(curves_table(comparison, details.curves))
     return f"<details><summary>Learning curve as a table</summary>\n{table}</details>\n"
 
 

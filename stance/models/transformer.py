@@ -80,7 +80,7 @@ class Params(Settings):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32",
         description="numbers of the encoder's products in training; bfloat16 is faster where the processor knows it",
-        exclude_if=lambda precision: precision == "float32",  # likewise
+        exclude_if=lambda precision: precision == "float32",  # likewise, for the fingerprint
     )
     members: int = Field(
         1, ge=1, le=100, description="encoders trained with different seeds, whose scores are averaged"

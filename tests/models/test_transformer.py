@@ -136,7 +136,7 @@ def test_the_weight_of_an_extra_loss_matters(name: str, uneven: list[Example], q
     assert "head.weight" in differ(weights(little), weights(much))
 
 
-def test_half_precision_rounds_what_is_computed_and_not_what_is_kept(
+def test_bfloat16_rounds_what_is_computed_and_not_what_is_kept(
     uneven: list[Example], plain: dict[str, torch.Tensor], quick: Quick
 ) -> None:
     model = transformer.fit(uneven, [], quick(precision="bfloat16"), seed=0)
