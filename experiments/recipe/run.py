@@ -4,9 +4,13 @@ Run: python experiments/recipe/run.py experiments/recipe/NAME.yaml [--table]
 
 A definition names a run config, folds, seeds and variants (lists of `dotted.key=value`). Each finished pair of variant
 and seed is a line of NAME.jsonl with the label predicted for every statement (a digit, in the order of `anti neutral
-pro`), so that an interrupted comparison goes on where it stopped. NAME.md is the table, made anew after each line:
-macro-F1 over all held-out statements, its mean and range over seeds, and the difference to the first variant with a
-95 % interval by paired bootstrap over groups. No test split is read.
+pro`) and the probabilities of `anti` and `pro` (three digits each, in thousandths), so that an interrupted comparison
+goes on where it stopped. NAME.md is the table, made anew after each line: macro-F1 over all held-out statements, its
+mean and range over seeds, and the difference to the first variant with a 95 % interval by paired bootstrap over groups.
+No test split is read.
+
+A variant may be another run config (`configs`). In `votes`, the mean of probabilities decides and nothing is trained:
+of one variant all seeds vote; of several, each seed of one with the same seed of the others.
 
 With a `teacher`, a variant in `taught` learns from it, to the weight given there. Each fold has its own teacher,
 trained on that fold's part of the data, so that what is held out stays unseen; what it says is kept in cache/.
@@ -34,6 +38,7 @@ from stance.crossvalidation import Fold, cross_validate, theatre_folds
 from stance.dataset.teacher import teach
 from stance.errors import ConfigError, StanceError, problem
 from stance.evaluation import scores
+from stance.models import _encoder
 from stance.schema import LABELS, Example, FloatArray, IntArray, label_indices
 from stance.training import RunConfig, check_learns_alone, fit_examples, read_run, weigh
 
@@ -45,7 +50,7 @@ class Definition(Settings):
     """One question: a run config, `settings` of all variants, and what is varied.
 
     A variant may set `data.path` to data with the same statements in other words, such as masked ones. `first` takes
-    only so many of the folds, where a teacher for each would cost hours.
+    only so many of the folds, where a teacher for each would cost hours. `settings` are not for variants in `configs`.
     """
 
     question: str
@@ -58,6 +63,8 @@ class Definition(Settings):
     settings: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0,)
     variants: dict[str, tuple[str, ...]]
+    configs: dict[str, Path] = Field(default_factory=dict)
+    votes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     taught: dict[str, float] = Field(default_factory=dict)
 
 
@@ -75,6 +82,7 @@ def _run_missing(path: Path, table_only: bool) -> None:
     examples = [*data.split("train"), *data.split("validation")]
     console = Console(stderr=True)
     if not table_only:
+        _check(definition)
         for seed in definition.seeds:
             for variant in definition.variants:
                 if (variant, seed) not in {(row["variant"], row["seed"]) for row in _read(path)}:
@@ -86,6 +94,18 @@ def _run_missing(path: Path, table_only: bool) -> None:
     _write_table(path, definition, examples)
 
 
+def _check(definition: Definition) -> None:
+    """Find a wrong setting or an encoder that is not there before the hours, not in between."""
+    for variant in definition.variants:
+        params = _config(definition, variant, 0).model.params
+        if "encoder" in params:
+            _encoder.find(params["encoder"], params["revision"])
+    for name, parts in definition.votes.items():
+        if unknown := [part for part in parts if part not in definition.variants]:
+            expected = f"variants among {', '.join(definition.variants)}"
+            raise ConfigError(problem(f"votes.{name}", expected, ", ".join(unknown), "Name variants."))
+
+
 def _read(path: Path) -> list[dict[str, Any]]:
     results = path.with_suffix(".jsonl")
     if not results.is_file():
@@ -95,7 +115,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 def _run(definition: Definition, variant: str, seed: int, examples: Sequence[Example]) -> dict[str, Any]:
     start = time.perf_counter()
-    config = read_run(definition.config, (*definition.settings, *definition.variants[variant]), seed)
+    config = _config(definition, variant, seed)
     if config.data.path != definition.data:
         other = dataset.load(config.data.path)
         texts = {example.id: example.text for split in ("train", "validation") for example in other.split(split)}
@@ -105,11 +125,19 @@ def _run(definition: Definition, variant: str, seed: int, examples: Sequence[Exa
     else:
         asked, probabilities = cross_validate(config, examples, definition.folds)
     found = scores(label_indices([example.label for example in asked]), probabilities)
-    predicted = dict(zip((example.id for example in asked), probabilities.argmax(axis=1), strict=True))
-    digits = "".join(str(predicted[example.id]) for example in _statements(definition, examples))
+    places = {example.id: place for place, example in enumerate(asked)}
+    in_order = probabilities[[places[example.id] for example in _statements(definition, examples)]]
+    digits = "".join(map(str, in_order.argmax(axis=1)))
+    told = "".join(f"{share:03}" for share in np.minimum(in_order * 1000, 999).round().astype(int)[:, ::2].flat)
     kept = {name: round(found[name], 4) for name in ("macro_f1", "f_avg", "accuracy", "log_loss", "ece")}
     seconds = round(time.perf_counter() - start, 1)
-    return {"variant": variant, "seed": seed, **kept, "seconds": seconds, "predicted": digits}
+    return {"variant": variant, "seed": seed, **kept, "seconds": seconds, "predicted": digits, "told": told}
+
+
+def _config(definition: Definition, variant: str, seed: int) -> RunConfig:
+    if variant in definition.configs:
+        return read_run(definition.configs[variant], definition.variants[variant], seed)
+    return read_run(definition.config, (*definition.settings, *definition.variants[variant]), seed)
 
 
 def _by_hand(
@@ -177,7 +205,14 @@ def _write_table(path: Path, definition: Definition, examples: Sequence[Example]
     ]
     for variant, found in by_variant.items():
         if found:
-            lines.append(_line(variant, definition, found, by_variant[first], gold, groups))
+            settings = _settings(definition, variant)
+            lines.append(_line(variant, settings, found, by_variant[first], gold, groups))
+    for name, parts in definition.votes.items():
+        if all(by_variant[part] for part in parts):
+            votes = _votes([by_variant[part] for part in parts], gold)
+            if votes:
+                settings = f"vote of {' and '.join(parts) if len(parts) > 1 else f'all seeds of {parts[0]}'}"
+                lines.append(_line(name, settings, votes, by_variant[first], gold, groups))
     path.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -189,18 +224,46 @@ def _taken(definition: Definition) -> str:
     return f", the first {definition.first} of them" if definition.first is not None else ""
 
 
+def _settings(definition: Definition, variant: str) -> str:
+    config = [f"`{definition.configs[variant]}`"] if variant in definition.configs else []
+    shown = [*config, *(f"`{setting}`" for setting in definition.variants[variant])]
+    taught = f", taught, weight {definition.taught[variant]:g}" if variant in definition.taught else ""
+    return (" ".join(shown) or "as in the config") + taught
+
+
+def _votes(parts: Sequence[Sequence[Mapping[str, Any]]], gold: IntArray) -> list[dict[str, Any]]:
+    """Return rows of votes: one of all seeds of a single part, else one for each seed that all parts have."""
+    by_part = [{row["seed"]: row for row in rows if "told" in row} for rows in parts]
+    seeds = sorted(set.intersection(*map(set, by_part)))
+    together = [tuple(seeds)] if len(parts) == 1 else [(seed,) for seed in seeds]
+    found = []
+    for voting in together:
+        team = [rows[seed] for rows in by_part for seed in voting]
+        if len(team) > 1:
+            probabilities = np.mean([_told(row) for row in team], axis=0)
+            digits = "".join(map(str, probabilities.argmax(axis=1)))
+            seconds = sum(row["seconds"] for row in team)
+            found.append({"seeds": voting, "seconds": seconds, "predicted": digits, **scores(gold, probabilities)})
+    return found
+
+
+def _told(row: Mapping[str, Any]) -> FloatArray:
+    """Return the probabilities that were kept of `n` statements, shape (n, k); a thousandth at least."""
+    kept = np.array([int(row["told"][at : at + 3]) for at in range(0, len(row["told"]), 3)]).reshape(-1, 2) / 1000
+    anti, pro = np.clip(kept, 0.001, 0.998).T
+    found = np.stack([anti, np.clip(1 - anti - pro, 0.001, 0.998), pro], axis=1)
+    return np.asarray(found / found.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
 def _line(
     variant: str,
-    definition: Definition,
+    settings: str,
     found: Sequence[Mapping[str, Any]],
     base: Sequence[Mapping[str, Any]],
     gold: IntArray,
     groups: Sequence[str],
 ) -> str:
     values = [row["macro_f1"] for row in found]
-    settings = " ".join(f"`{setting}`" for setting in definition.variants[variant]) or "as in the config"
-    if variant in definition.taught:
-        settings += f", taught, weight {definition.taught[variant]:g}"
     against = "" if found is base or not base else _difference(found, base, gold, groups)
     means = {name: np.mean([row[name] for row in found]) for name in ("accuracy", "log_loss", "seconds")}
     return (
@@ -213,18 +276,23 @@ def _difference(
     found: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]], gold: IntArray, groups: Sequence[str]
 ) -> str:
     """The mean difference in macro-F1 over the seeds that both have, with its interval."""
-    seeds = sorted({row["seed"] for row in found} & {row["seed"] for row in base})
+    by_seed = {row["seed"]: row for row in base}
+    shared = [row for row in found if by_seed.keys() >= set(_seeds(row))]
+    others = [by_seed[seed] for row in shared for seed in _seeds(row)]
     one, other = (
-        sampled(gold, np.stack([_predicted(rows, seed) for seed in seeds]), groups, "macro_f1", RESAMPLES)
-        for rows in (found, base)
+        sampled(gold, np.stack([_predicted(row) for row in rows]), groups, "macro_f1", RESAMPLES)
+        for rows in (shared, others)
     )
     shift = difference(one, other)
     return f"{shift.value:+.3f} [{shift.low:+.3f}, {shift.high:+.3f}]"
 
 
-def _predicted(rows: Sequence[Mapping[str, Any]], seed: int) -> IntArray:
-    (digits,) = [row["predicted"] for row in rows if row["seed"] == seed]
-    return np.array([int(digit) for digit in digits])
+def _seeds(row: Mapping[str, Any]) -> Sequence[int]:
+    return row["seeds"] if "seeds" in row else (row["seed"],)
+
+
+def _predicted(row: Mapping[str, Any]) -> IntArray:
+    return np.array([int(digit) for digit in row["predicted"]])
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from rich.progress import track
 from stance import dataset
 from stance.errors import ModelError, StanceError, problem
 from stance.models import load
-from stance.models._network import by_length
+from stance.models._tokens import by_length
 from stance.models.transformer import Transformer
 from stance.schema import FloatArray, Query
 
