@@ -78,6 +78,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _run_missing(path: Path, table_only: bool) -> None:
     definition = validate(Definition, read_yaml(path), str(path))
+    _check_names(definition)
     data = dataset.load(definition.data)
     examples = [*data.split("train"), *data.split("validation")]
     console = Console(stderr=True)
@@ -100,10 +101,14 @@ def _check(definition: Definition) -> None:
         params = _config(definition, variant, 0).model.params
         if "encoder" in params:
             _encoder.find(params["encoder"], params["revision"])
-    for name, parts in definition.votes.items():
-        if unknown := [part for part in parts if part not in definition.variants]:
+
+
+def _check_names(definition: Definition) -> None:
+    named = {"configs": tuple(definition.configs)} | {f"votes.{name}": of for name, of in definition.votes.items()}
+    for where, names in named.items():
+        if unknown := [name for name in names if name not in definition.variants]:
             expected = f"variants among {', '.join(definition.variants)}"
-            raise ConfigError(problem(f"votes.{name}", expected, ", ".join(unknown), "Name variants."))
+            raise ConfigError(problem(where, expected, ", ".join(unknown), "Name variants."))
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def compared(script: ModuleType, project: Path, path: Path, *options: str, **cha
 @pytest.fixture(scope="module")
 def finished(script: ModuleType, project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recipe") / "penalty.yaml"
-    compared(script, project, path, seeds=[0], variants={"plain": []}, votes={})
+    compared(script, project, path, seeds=[0], variants={"plain": []}, configs={"plain": "tfidf.yaml"}, votes={})
     rows = compared(script, project, path)
     made = [(row["variant"], row["seed"]) for row in rows]
     assert made == [(name, seed) for seed in (0, 1) for name in ("plain", "weak", "most frequent")]
@@ -98,6 +98,17 @@ def test_in_a_vote_the_mean_of_probabilities_decides(script: ModuleType) -> None
     assert script._votes([[unsure]], gold) == []
 
 
+@pytest.mark.parametrize("options", [(), ("--table",)])
+def test_names_of_no_variant_are_refused(
+    script: ModuleType, project: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        compared(script, project, tmp_path / "wrong.yaml", *options, configs={"plian": "tfidf.yaml"})
+    assert str(caught.value) == (
+        "Error: configs: expected variants among plain, weak, most frequent, got plian. Name variants."
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -106,7 +117,7 @@ def test_in_a_vote_the_mean_of_probabilities_decides(script: ModuleType) -> None
             "votes.all: expected variants among plain, weak, most frequent, got wek. Name variants.",
         ),
         (
-            {"variants": {"plain": [], "weak": ["model.params.C=0"]}},
+            {"variants": DEFINITION["variants"] | {"weak": ["model.params.C=0"]}},
             "tfidf.yaml: model.params: C: expected greater than 0, got 0. Change it.",
         ),
     ],
@@ -126,10 +137,8 @@ def test_an_encoder_that_is_missing_is_found_before_anything_is_trained(
     (tmp_path / "encoder.yaml").write_text(
         "name: x\ndata: {path: data/build/tiny}\nmodel: {kind: transformer, params: {encoder: ./gone}}\nseed: 0\n"
     )
-    changes = {"configs": {"most frequent": str(tmp_path / "encoder.yaml")}}
+    changes = {"configs": DEFINITION["configs"] | {"most frequent": str(tmp_path / "encoder.yaml")}}
     with pytest.raises(SystemExit) as caught:
-        compared(
-            script, project, tmp_path / "gone.yaml", variants={"plain": [], "most frequent": []}, votes={}, **changes
-        )
+        compared(script, project, tmp_path / "gone.yaml", **changes)
     assert "expected package:NAME, a folder, or OWNER/NAME on the Hugging Face Hub, got './gone'" in str(caught.value)
     assert not (tmp_path / "gone.jsonl").exists()
