@@ -133,10 +133,10 @@ def _run(definition: Definition, variant: str, seed: int, examples: Sequence[Exa
     places = {example.id: place for place, example in enumerate(asked)}
     in_order = probabilities[[places[example.id] for example in _statements(definition, examples)]]
     digits = "".join(map(str, in_order.argmax(axis=1)))
-    told = "".join(f"{share:03}" for share in np.minimum(in_order * 1000, 999).round().astype(int)[:, ::2].flat)
+    thousandths = "".join(f"{share:03}" for share in np.minimum(in_order * 1000, 999).round().astype(int)[:, ::2].flat)
     kept = {name: round(found[name], 4) for name in ("macro_f1", "f_avg", "accuracy", "log_loss", "ece")}
-    seconds = round(time.perf_counter() - start, 1)
-    return {"variant": variant, "seed": seed, **kept, "seconds": seconds, "predicted": digits, "told": told}
+    kept["seconds"] = round(time.perf_counter() - start, 1)
+    return {"variant": variant, "seed": seed, **kept, "predicted": digits, "thousandths": thousandths}
 
 
 def _config(definition: Definition, variant: str, seed: int) -> RunConfig:
@@ -238,23 +238,24 @@ def _settings(definition: Definition, variant: str) -> str:
 
 def _votes(parts: Sequence[Sequence[Mapping[str, Any]]], gold: IntArray) -> list[dict[str, Any]]:
     """Return rows of votes: one of all seeds of a single part, else one for each seed that all parts have."""
-    by_part = [{row["seed"]: row for row in rows if "told" in row} for rows in parts]
+    by_part = [{row["seed"]: row for row in rows if "thousandths" in row} for rows in parts]
     seeds = sorted(set.intersection(*map(set, by_part)))
     together = [tuple(seeds)] if len(parts) == 1 else [(seed,) for seed in seeds]
     found = []
     for voting in together:
         team = [rows[seed] for rows in by_part for seed in voting]
         if len(team) > 1:
-            probabilities = np.mean([_told(row) for row in team], axis=0)
+            probabilities = np.mean([_probabilities(row) for row in team], axis=0)
             digits = "".join(map(str, probabilities.argmax(axis=1)))
             seconds = sum(row["seconds"] for row in team)
             found.append({"seeds": voting, "seconds": seconds, "predicted": digits, **scores(gold, probabilities)})
     return found
 
 
-def _told(row: Mapping[str, Any]) -> FloatArray:
+def _probabilities(row: Mapping[str, Any]) -> FloatArray:
     """Return the probabilities that were kept of `n` statements, shape (n, k); a thousandth at least."""
-    kept = np.array([int(row["told"][at : at + 3]) for at in range(0, len(row["told"]), 3)]).reshape(-1, 2) / 1000
+    digits = row["thousandths"]
+    kept = np.array([int(digits[at : at + 3]) for at in range(0, len(digits), 3)]).reshape(-1, 2) / 1000
     anti, pro = np.clip(kept, 0.001, 0.998).T
     found = np.stack([anti, np.clip(1 - anti - pro, 0.001, 0.998), pro], axis=1)
     return np.asarray(found / found.sum(axis=1, keepdims=True), dtype=np.float64)

@@ -73,7 +73,7 @@ def test_what_is_kept_of_a_statement_is_its_label_and_its_probabilities(
     script: ModuleType, project: Path, finished: Path
 ) -> None:
     for row in compared(script, project, finished):
-        kept = script._told(row)
+        kept = script._probabilities(row)
         assert kept.shape == (len(row["predicted"]), 3)
         assert kept.min() > 0
         np.testing.assert_allclose(kept.sum(axis=1), 1)
@@ -84,8 +84,8 @@ def test_what_is_kept_of_a_statement_is_its_label_and_its_probabilities(
 
 
 def test_in_a_vote_the_mean_of_probabilities_decides(script: ModuleType) -> None:
-    def row(seed: int, *told: str) -> dict[str, Any]:
-        return {"variant": "x", "seed": seed, "seconds": 1.0, "predicted": "", "told": "".join(told)}
+    def row(seed: int, *thousandths: str) -> dict[str, Any]:
+        return {"variant": "x", "seed": seed, "seconds": 1.0, "predicted": "", "thousandths": "".join(thousandths)}
 
     sure, unsure = row(0, "900050", "010010"), row(0, "400100", "100800")
     gold = np.array([0, 1])
