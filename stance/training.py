@@ -171,7 +171,8 @@ def log_model(classifier: Classifier, folder: Path, data: "Dataset") -> None:
 def fit(config: RunConfig, data: "Dataset") -> Classifier:
     """Return the model of `config` fitted on train and calibrated on validation.
 
-    No other split is looked at, but those that `data.extra_train_splits` adds to train.
+    No other split is looked at, but those that `data.extra_train_splits` adds to train; of the others only that a
+    teacher does not speak of them.
 
     Raises:
         ConfigError: a setting does not fit the data, or a model that this one is made of was trained on other data.
@@ -182,7 +183,9 @@ def fit(config: RunConfig, data: "Dataset") -> Classifier:
     _check_origins(config, data)
     train = _learnt(config, data)
     if config.data.teacher is not None:
-        train = teach(train, config.data.teacher, config.data.teacher_weight)
+        learnt = ("train", *config.data.extra_train_splits)
+        held_out = [example for split in data.splits if split not in learnt for example in data.split(split)]
+        train = teach(train, config.data.teacher, config.data.teacher_weight, held_out)
     return fit_examples(config, train, data.split("validation"), _origin(config, data))
 
 

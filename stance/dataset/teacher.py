@@ -23,23 +23,31 @@ _AGAIN: Final = (
     "Score the train split with the teacher: stance predict .../train.parquet --output said.parquet --prefix teacher_ "
     "--model TEACHER."
 )
+_GIVEN_AWAY: Final = (
+    "Who has learnt from these gives them away. Leave their rows out, or learn from them, too "
+    "(data.extra_train_splits)."
+)
 
 
-def teach(examples: Sequence[Example], path: Path, share: float) -> list[Example]:
+def teach(examples: Sequence[Example], path: Path, share: float, held_out: Sequence[Example] = ()) -> list[Example]:
     """Return `examples` whose `soft` is `share` parts the teacher's probabilities and the rest their own label.
 
     `path` is a CSV or Parquet file with the columns `id`, `p_anti`, `p_neutral` and `p_pro`, the last three perhaps
-    with `teacher_` in front of each, and a row an example at least.
+    with `teacher_` in front of each, and a row an example at least. A teacher that speaks of the examples that are
+    `held_out`, to set the temperature or to judge by, may have learnt from them, and is refused.
 
     Raises:
-        DataError: the file is missing or damaged, lacks a column or an example or has one twice, or holds what are no
-            probabilities.
+        DataError: the file is missing or damaged, lacks a column or an example or has one twice, speaks of one that is
+            held out, or holds what are no probabilities.
     """
     said = _read(path)
     missing = [example.id for example in examples if example.id not in said]
     if missing:
         got = f"none for {len(missing):,} of {len(examples):,}, such as {missing[0]!r}"
         raise DataError(problem(path, "the teacher's probabilities of every training example", got, _AGAIN))
+    if known := [example.id for example in held_out if example.id in said]:
+        got = f"{len(known):,} on others, such as {known[0]!r}"
+        raise DataError(problem(path, "answers on training examples alone", got, _GIVEN_AWAY))
     own = np.eye(len(LABELS))
     mixed = [share * said[e.id] + (1 - share) * own[LABELS.index(e.label)] for e in examples]
     return [replace(example, soft=tuple(row.tolist())) for example, row in zip(examples, mixed, strict=True)]

@@ -10,9 +10,11 @@ from subprocess import run as subprocess_run
 from typing import Any
 
 import mlflow
+import pyarrow as pa
 import pytest
 from click import Command
 from click.testing import CliRunner
+from pyarrow import parquet
 
 from stance.cli import main
 
@@ -128,6 +130,21 @@ def test_a_model_learns_from_the_file_that_predict_wrote_with_its_teacher(
     assert logged.data.params["data.teacher"] == said
     alone = Path("experiments/models/tfidf/weights.safetensors")
     assert (out / "weights.safetensors").read_bytes() != (project / alone).read_bytes()
+
+
+def test_what_a_teacher_says_of_the_test_split_is_refused_where_that_is_held_out(run: Run, tmp_path: Path) -> None:
+    said, out = str(tmp_path / "said.parquet"), str(tmp_path / "student")
+    both = ("data/build/tiny/train.parquet", "data/build/tiny/test.parquet")
+    parts = tmp_path / "parts"
+    done = run("predict", *both, "--output", str(parts), "--prefix", "teacher_")
+    assert done.returncode == 0, done.stderr
+    parquet.write_table(pa.concat_tables(parquet.read_table(part) for part in sorted(parts.glob("*.parquet"))), said)
+    taught = ["--set", "model.params.soft_labels=true", "--set", f"data.teacher={said}", "--set", "experiment=aside"]
+    done = run("train", "tfidf.yaml", *taught, "--out", out)
+    assert (done.returncode, done.stdout, Path(out).exists()) == (1, "", False)
+    assert f"Error: {said}: expected answers on training examples alone, got " in done.stderr
+    done = run("train", "tfidf.yaml", *taught, *MORE, "--out", out)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_teacher_without_soft_labels_is_refused(run: Run) -> None:

@@ -11,6 +11,7 @@ import yaml
 from stance.dataset import Build, DataConfig
 from stance.dataset.checks import check_leaks
 from stance.dataset.teacher import teach
+from stance.errors import DataError
 from stance.models import _vectors
 from stance.schema import LABELS, MADE_UP
 
@@ -65,8 +66,14 @@ def test_contrasts_are_in_train_only_and_never_far_from_their_base(real: Build) 
 
 def test_the_teachers_speak_of_every_training_example(root: Path, real: Build) -> None:
     train = real.dataset.split("train")
+    others = [example for split in ("test", "test_unseen") for example in real.dataset.split(split)]
+    validation = real.dataset.split("validation")
     for name in ("mpnet.csv", "ensemble.csv"):
-        assert len(teach(train, root / "data" / "teacher" / name, 1.0)) == len(train)
+        assert len(teach(train, root / "data" / "teacher" / name, 1.0, validation + others)) == len(train)
+    release = root / "data" / "teacher" / "release.csv"
+    assert len(teach(train + others, release, 1.0, validation)) == len(train + others)
+    with pytest.raises(DataError, match=f"answers on training examples alone, got {len(others)} on others"):
+        teach(train, release, 1.0, others)
     vectors = _vectors.read(root / "data" / "teacher" / "ensemble-vectors.parquet", [example.id for example in train])
     assert vectors.shape == (len(train), 64)
 

@@ -101,6 +101,18 @@ def test_a_damaged_parquet_file_is_refused_in_one_line(tmp_path: Path) -> None:
     assert refusal(path).startswith(f"{path}: expected numbers in the columns of probabilities, got ")
 
 
+def test_a_teacher_that_speaks_of_held_out_examples_is_refused(tmp_path: Path) -> None:
+    path = said(tmp_path, HEADER, "b,x,0,0,1", "a,x,1,0,0", "other,x,1,0,0")
+    with pytest.raises(DataError) as caught:
+        teach(EXAMPLES[:1], path, 0.5, held_out=EXAMPLES[1:])
+    assert str(caught.value) == (
+        f"{path}: expected answers on training examples alone, got 1 on others, such as 'b'. Who has learnt from these "
+        "gives them away. Leave their rows out, or learn from them, too (data.extra_train_splits)."
+    )
+    other = Example("c", "We keep them.", "anti", "c")
+    assert teach(EXAMPLES, path, 0.5, held_out=[other]) == teach(EXAMPLES, path, 0.5)
+
+
 def test_ids_in_csv_are_text_even_where_they_look_like_numbers(tmp_path: Path) -> None:
     examples = [Example(name, "Never.", "anti", name) for name in ("007", "1e3", "NA")]
     path = said(tmp_path, "id,p_anti,p_neutral,p_pro", "007,1,0,0", "1e3,0,1,0", "NA,0,0,1")
