@@ -50,6 +50,11 @@ class RunData(Settings):
             raise ValueError("extra_train_splits with a split that is learnt from twice")
         return self
 
+    @property
+    def learnt(self) -> tuple[str, ...]:
+        """The splits that the model learns from."""
+        return ("train", *self.extra_train_splits)
+
 
 class RunModel(Settings):
     """Which model a run trains, and its settings."""
@@ -125,7 +130,7 @@ def train(config: RunConfig, out: Path, replace: bool = False) -> Trained:
     for split in (*config.data.extra_train_splits, *config.evaluate):
         data.split(split)
     with tracking.run(config.experiment, f"{config.name}-seed{config.seed}") as run_id:
-        log_inputs(config, data, ("train", *config.data.extra_train_splits, "validation", *config.evaluate))
+        log_inputs(config, data, (*config.data.learnt, "validation", *config.evaluate))
         classifier, evaluations = fit_and_evaluate(config, data)
         _folder.save(classifier, out, replace)
         log_model(classifier, out, data)
@@ -183,8 +188,7 @@ def fit(config: RunConfig, data: "Dataset") -> Classifier:
     _check_origins(config, data)
     train = _learnt(config, data)
     if config.data.teacher is not None:
-        learnt = ("train", *config.data.extra_train_splits)
-        held_out = [example for split in data.splits if split not in learnt for example in data.split(split)]
+        held_out = [e for split in data.splits if split not in config.data.learnt for e in data.split(split)]
         train = teach(train, config.data.teacher, config.data.teacher_weight, held_out)
     return fit_examples(config, train, data.split("validation"), _origin(config, data))
 
@@ -195,7 +199,7 @@ def _check_origins(config: RunConfig, data: "Dataset") -> None:
         if origin.get("data_fingerprint") != data.fingerprint:
             got = f"{origin.get('name', 'one')} trained on {origin.get('data', 'unknown data')}, other or changed data"
             raise ConfigError(problem(_saved(number), f"a model trained on {data.folder}", got, "Train it again."))
-        if more := sorted(learnt_splits(origin) - {"train", *config.data.extra_train_splits}):
+        if more := sorted(learnt_splits(origin).difference(config.data.learnt)):
             got = f"{origin.get('name', 'one')}, which has learnt from {', '.join(more)} as well"
             todo = "Take another, or name these in data.extra_train_splits and leave them out of evaluate."
             raise ConfigError(problem(_saved(number), "a model that has learnt from the same splits", got, todo))
@@ -212,8 +216,7 @@ def learnt_splits(origin: Mapping[str, Any]) -> set[str]:
 
 def _learnt(config: RunConfig, data: "Dataset") -> list[Example]:
     """What the model learns from: train and the splits that are added to it, with their weights."""
-    examples = [example for split in ("train", *config.data.extra_train_splits) for example in data.split(split)]
-    return weigh(examples, config.data)
+    return weigh([example for split in config.data.learnt for example in data.split(split)], config.data)
 
 
 def check_learns_alone(config: RunConfig, part: str) -> None:
